@@ -1,0 +1,30 @@
+"""Names that the API server's rules, the operator, the agents and the command line must agree on."""
+
+SYSTEM_NAMESPACE = "interlock-system"
+AGENTS_NAMESPACE = "interlock-agents"
+RUNNERS_NAMESPACE = "interlock-runners"
+
+OPERATOR_ACCOUNT = "interlock-operator"
+AGENTS_ACCOUNT = "interlock-agents"
+OPERATOR_USER = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{OPERATOR_ACCOUNT}"
+AGENTS_USER = f"system:serviceaccount:{AGENTS_NAMESPACE}:{AGENTS_ACCOUNT}"
+AGENTS_GROUP = f"system:serviceaccounts:{AGENTS_NAMESPACE}"
+RUNNERS_GROUP = f"system:serviceaccounts:{RUNNERS_NAMESPACE}"
+
+OPT_IN_LABEL = "interlock.dev/remediation"
+OPT_IN_VALUE = "enabled"
+
+AUDIT_FINALIZER = "interlock.dev/audit"
+LAST_STEP_ANNOTATION = "interlock.dev/last-step"
+EXECUTION_UID_LABEL = "interlock.dev/execution-uid"
+RUNNER_SECRET_TYPE = "interlock.dev/execution"  # noqa: S105 - a type, not a secret
+FIELD_MANAGER = "interlock"
+
+EXECUTE_VERB = "execute"
+APPROVE_VERB = "approve"
+CANCEL_VERB = "cancel"
+
+
+def runner_account(family: str, namespace: str | None) -> str:
+    """The ServiceAccount that acts for `family` in `namespace`, or on cluster-scoped targets when that is None."""
+    return f"{family}.{namespace or 'cluster'}"
