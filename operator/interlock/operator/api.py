@@ -1,0 +1,204 @@
+"""Requests to the API server under one identity, with errors that say what the caller can do.
+
+A thin layer over the library's client: kinds are looked up once by discovery, bodies are plain JSON, and no request
+is retried here; whoever holds the intent decides whether a repetition is safe.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.client.exceptions import ApiException
+from pydantic import JsonValue
+
+from interlock.crds.names import FIELD_MANAGER
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+
+class ApiError(Exception):
+    """The API server did not do what was asked."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(ApiError):
+    """There is no such object, or no such kind."""
+
+
+class Conflict(ApiError):
+    """The condition of the write does not hold: look again. Nothing was written."""
+
+
+class Forbidden(ApiError):
+    """The identity may not do this, by RBAC or by policy. Nothing was written."""
+
+
+class Invalid(ApiError):
+    """The API server refuses the content. Nothing was written."""
+
+
+class Unavailable(ApiError):
+    """No answer, or none that tells whether it was done."""
+
+
+_BY_STATUS = {404: NotFound, 409: Conflict, 403: Forbidden, 401: Forbidden, 400: Invalid, 422: Invalid, 405: Invalid}
+
+
+class Api:
+    """The API server as one identity sees it."""
+
+    def __init__(self, configuration: client.Configuration, seconds: float) -> None:
+        self._configuration = configuration
+        self._client = client.ApiClient(configuration)
+        self._timeout = seconds
+        self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None, seconds: float) -> "Api":
+        """As the kubeconfig's user, or as the pod's own account."""
+        configuration = client.Configuration()
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+        return cls(configuration, seconds)
+
+    @property
+    def connection(self) -> client.Configuration:
+        """Server, certificates and credential."""
+        return self._configuration
+
+    def with_token(self, token: str) -> "Api":
+        """The same API server under another account's token."""
+        other = client.Configuration()
+        other.host = self._configuration.host
+        other.ssl_ca_cert = self._configuration.ssl_ca_cert
+        other.verify_ssl = self._configuration.verify_ssl
+        other.api_key = {"BearerToken": f"Bearer {token}"}
+        sibling = Api(other, self._timeout)
+        sibling._plurals = self._plurals
+        return sibling
+
+    async def close(self) -> None:
+        """Closes connections."""
+        await self._client.close()
+
+    async def path(
+        self, api_version: str, kind: str, namespace: str | None, name: str = "", subresource: str = ""
+    ) -> str:
+        """The URL path of an object, or of its collection without a name.
+
+        Raises:
+            NotFound: the API server does not serve this kind.
+        """
+        base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        plural, namespaced = await self._plural(base, api_version, kind)
+        place = f"/namespaces/{namespace}" if namespaced and namespace else ""
+        return base + place + f"/{plural}" + (f"/{name}" if name else "") + (f"/{subresource}" if subresource else "")
+
+    async def _plural(self, base: str, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) not in self._plurals:
+            listing = await self.request("GET", base)
+            for resource in listing["resources"]:
+                if "/" not in resource["name"]:
+                    self._plurals[api_version, resource["kind"]] = (resource["name"], resource["namespaced"])
+        try:
+            return self._plurals[api_version, kind]
+        except KeyError:
+            raise NotFound(404, f"the API server does not serve {kind} in {api_version}") from None
+
+    async def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object:
+        """One object.
+
+        Raises:
+            ApiError: see its subclasses.
+        """
+        return await self.request("GET", await self.path(api_version, kind, namespace, name))
+
+    async def find(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
+        """One object, or None where there is none."""
+        try:
+            return await self.get(api_version, kind, namespace, name)
+        except NotFound:
+            return None
+
+    async def list(
+        self, api_version: str, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
+        """All objects of a kind that the selectors choose."""
+        query = {"limit": "500", **({"labelSelector": labels} if labels else {})}
+        if fields:
+            query["fieldSelector"] = fields
+        items: list[Object] = []
+        while True:
+            page = await self.request("GET", await self.path(api_version, kind, namespace), query=query)
+            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"]]
+            if not (token := page["metadata"].get("continue")):
+                return items
+            query["continue"] = token
+
+    async def merge_patch(self, path: str, patch: Mapping[str, JsonValue], *, dry_run: bool = False) -> Object:
+        """The object after a merge patch, which is conditional if it names a resourceVersion."""
+        query = {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
+        return await self.request("PATCH", path, query=query, body=patch, content="application/merge-patch+json")
+
+    async def create(self, path: str, body: Mapping[str, JsonValue]) -> Object:
+        """The created object."""
+        return await self.request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=body)
+
+    async def delete(self, path: str) -> None:
+        """Deletes an object; one that is gone is no error."""
+        try:
+            await self.request("DELETE", path)
+        except NotFound:
+            return
+
+    async def request(
+        self,
+        method: Literal["GET", "POST", "PATCH", "DELETE", "PUT"],
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, JsonValue] | None = None,
+        content: str = "application/json",
+        accept: str = "application/json",
+    ) -> Object:
+        """One request, once.
+
+        Raises:
+            ApiError: see its subclasses.
+        """
+        serialized = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": accept, "Content-Type": content},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._client.call_api(*serialized, _request_timeout=self._timeout)
+            raw = await response.read()
+        except ApiException as error:
+            raise _error(error.status or 0, str(error.body or error.reason)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(0, f"{method} {path}: {type(error).__name__}: {error}") from error
+        if response.status >= 300:
+            raise _error(response.status, raw.decode(errors="replace"))
+        answer: Object = json.loads(raw)
+        return answer
+
+
+def _error(status: int, body: str) -> ApiError:
+    try:
+        message = str(json.loads(body).get("message") or body)
+    except (ValueError, AttributeError):
+        message = body
+    return _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)(status, message)

@@ -1,0 +1,163 @@
+"""The gates: small pure functions, each `(case) → refusal or None`, passed before the plan and before the first effect.
+
+The first that objects speaks. A refusal ends the execution; a hold keeps an approved one from starting until the gate
+opens, and binds nothing that has begun.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from interlock.crds.execution import RunbookExecutionSpec
+from interlock.crds.guardrail import Guardrail
+from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
+from interlock.crds.parameters import ParameterRefused, parse_parameters
+from interlock.crds.runbook import Runbook
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the gates judge, as it stands in the cluster now."""
+
+    execution: str
+    namespace: str
+    spec: RunbookExecutionSpec
+    runbook: Runbook | None
+    runbook_error: str
+    namespace_labels: Mapping[str, str]
+    guardrails: Sequence[Guardrail]
+    target: Mapping[str, Any] | None
+    unmet: Sequence[str]
+    busy_with: Sequence[str]
+    vetted: bool
+    allow_unvetted: bool
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why an execution may not go on, and what the reader can do."""
+
+    verdict: Literal["Refused", "NotNeeded", "Held"]
+    reason: str
+    message: str
+
+
+Gate = Callable[[Case], Objection | None]
+
+
+def runbook_exists(case: Case) -> Objection | None:
+    """The runbook is published, and one that this operator understands."""
+    if case.runbook is None:
+        return Objection("Refused", "RunbookUnknown", f"runbook {case.spec.runbook.name}: {case.runbook_error}")
+    return None
+
+
+def runbook_is_pinned(case: Case) -> Objection | None:
+    """Its content is exactly what was asked for."""
+    if case.runbook and case.runbook.digest() != case.spec.runbook.digest:
+        message = f"runbook {case.spec.runbook.name} has digest {case.runbook.digest()}, not the one requested"
+        return Objection("Refused", "DigestDiffers", message)
+    return None
+
+
+def runbook_is_active(case: Case) -> Objection | None:
+    """It is not retired."""
+    if case.runbook and case.runbook.spec.state != "Active":
+        return Objection("Refused", "RunbookRetired", f"runbook {case.spec.runbook.name} is retired")
+    return None
+
+
+def runbook_is_vetted(case: Case) -> Objection | None:
+    """A trusted key attests its vetting, or the installation openly does without."""
+    if not case.vetted and not case.allow_unvetted:
+        message = "no trusted attestation for this digest; vet it, or set allowUnvetted in a lab"
+        return Objection("Refused", "RunbookNotVetted", message)
+    return None
+
+
+def namespace_opted_in(case: Case) -> Objection | None:
+    """The target's namespace lets itself be remediated."""
+    if case.spec.target.namespace and case.namespace_labels.get(OPT_IN_LABEL) != OPT_IN_VALUE:
+        message = f"namespace {case.spec.target.namespace} is not labelled {OPT_IN_LABEL}={OPT_IN_VALUE}"
+        return Objection("Refused", "NotOptedIn", message)
+    return None
+
+
+def target_in_place(case: Case) -> Objection | None:
+    """The target lies where the execution does, and is of a kind that the runbook is for."""
+    target = case.spec.target
+    if target.namespace is not None and target.namespace != case.namespace:
+        return Objection("Refused", "TargetElsewhere", f"the target is in {target.namespace}, not in {case.namespace}")
+    kinds = {(t.api_version, t.kind) for t in case.runbook.spec.targets} if case.runbook else set()
+    if case.runbook and (target.api_version, target.kind) not in kinds:
+        wanted = ", ".join(f"{kind} ({version})" for version, kind in sorted(kinds))
+        message = f"the runbook is for {wanted}, not for {target.kind} ({target.api_version})"
+        return Objection("Refused", "TargetKindDiffers", message)
+    return None
+
+
+def target_exists(case: Case) -> Objection | None:
+    """The target exists."""
+    if case.target is None:
+        return Objection("Refused", "TargetNotFound", f"{case.spec.target} does not exist")
+    return None
+
+
+def parameters_fit(case: Case) -> Objection | None:
+    """All parameters are known and inside their bounds."""
+    if case.runbook is None:
+        return None
+    try:
+        parse_parameters(case.runbook.spec.parameters, case.spec.parameters)
+    except ParameterRefused as refused:
+        return Objection("Refused", "ParameterRefused", str(refused))
+    return None
+
+
+def fault_is_proven(case: Case) -> Objection | None:
+    """Every precondition holds on live objects."""
+    if case.unmet:
+        return Objection("NotNeeded", "PreconditionNotMet", "; ".join(case.unmet)[:1000])
+    return None
+
+
+def not_stopped(case: Case) -> Objection | None:
+    """No guardrail has its stop switch on."""
+    stopped = [g for g in case.guardrails if g.spec.stop]
+    if stopped:
+        message = f"guardrail {stopped[0].name} has stopped all writes: {stopped[0].spec.message or 'no reason given'}"
+        return Objection("Held", "Stopped", message)
+    return None
+
+
+def target_is_free(case: Case) -> Objection | None:
+    """Nothing else is being done to the target."""
+    if case.busy_with:
+        return Objection("Held", "TargetBusy", f"{case.busy_with[0]} is being carried out on the same target")
+    return None
+
+
+REQUEST_GATES: tuple[Gate, ...] = (
+    runbook_exists,  # published, and understood
+    runbook_is_pinned,  # exactly the content that was asked for
+    runbook_is_active,  # not retired
+    runbook_is_vetted,  # proven before it is trusted
+    namespace_opted_in,  # the owners of the namespace want this
+    target_in_place,  # no reach into other namespaces, no other kinds
+    target_exists,  # the alert's word is a hint
+    parameters_fit,  # the worst allowed value is survivable
+    fault_is_proven,  # the cure would help
+)
+"""What must hold before a plan is offered, in this order."""
+
+START_GATES: tuple[Gate, ...] = (
+    *REQUEST_GATES,
+    not_stopped,  # nobody pulled the switch
+    target_is_free,  # one at a time on one target
+)
+"""What must hold before the first effect, in this order."""
+
+
+def objection(gates: Sequence[Gate], case: Case) -> Objection | None:
+    """The first objection, or None if all gates are open."""
+    return next((found for gate in gates if (found := gate(case)) is not None), None)

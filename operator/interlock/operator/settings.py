@@ -1,0 +1,32 @@
+"""The operator's settings: this class is the only reader of its environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class OperatorSettings(BaseSettings):
+    """Settings, each from the environment as INTERLOCK_OPERATOR_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="INTERLOCK_OPERATOR_", extra="ignore")
+
+    kubeconfig: Path | None = Field(default=None, description="Kubeconfig; none for the pod's own account.")
+    data_dir: Path = Field(
+        default=Path("interlock-operator"), description="Archive and keys, if no URL says otherwise."
+    )
+    archive_url: str = Field(default="", description="SQLAlchemy URL of the archive; empty for SQLite in data_dir.")
+    prometheus_url: str = Field(default="", description="Prometheus for promql checks; empty: such checks fail.")
+    allow_unvetted: bool = Field(default=False, description="Run runbooks without an attestation. For labs only.")
+    health_host: str = Field(default="127.0.0.1", description="Address of the health endpoint.")
+    health_port: int = Field(default=8090, ge=0, le=65535, description="Port of the health endpoint; 0 for a free one.")
+    identity: str = Field(default="", description="Name in the Lease; empty for host name and process.")
+    lease_seconds: float = Field(default=15, gt=1, description="How long a silent leader keeps the Lease.")
+    workers: int = Field(default=8, ge=1, le=64, description="Executions worked on at the same time.")
+    poll_seconds: float = Field(default=1, gt=0, description="How often a waiting condition is looked at again.")
+    drift_seconds: float = Field(default=15, gt=0, description="How often a waiting plan is compared with the cluster.")
+    request_timeout_seconds: float = Field(default=10, gt=0, description="Longest single request to the API server.")
+
+    def archive(self) -> str:
+        """The archive's SQLAlchemy URL."""
+        return self.archive_url or f"sqlite:///{self.data_dir.absolute() / 'archive.db'}"
