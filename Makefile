@@ -1,0 +1,66 @@
+# Each target sets up what it needs by itself: uv (the one on PATH, else a pinned one in .bootstrap) and, from uv.lock,
+# the environment in .venv. The lab compiles its own tools when a target first needs them.
+
+PYTHON ?= python3
+WORKERS ?= 4
+UV_VERSION := 0.13.8
+
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .bootstrap/bin/uv)
+BIN := .venv/bin
+READY := .venv/.synced
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test test-unit test-cluster check generate bench format clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Watch an alert become a verified fix on a lab cluster (YES=1: approve by itself)
+	@$(BIN)/interlock demo $(if $(YES),--yes)
+
+lab: $(READY) ## Start a lab cluster that stays until `make clean` or `.venv/bin/interlock lab down`
+	@$(BIN)/interlock lab up
+
+test: $(READY) ## All tests; those of the cluster share one lab
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-unit: $(READY) ## The tests that need no cluster
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/unit $(ARGS)
+
+test-cluster: $(READY) ## The tests that need a cluster
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/cluster $(ARGS)
+
+check: $(READY) ## Format, lint, types, import contracts, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m tools.check_types
+	$(BIN)/lint-imports
+	$(BIN)/python -m interlock.crds.generate --check
+	$(BIN)/python -m tools.reference --check
+
+generate: $(READY) ## Write what is generated from the contract: crds/, charts/, docs/reference/
+	$(BIN)/python -m interlock.crds.generate
+	$(BIN)/python -m tools.reference
+
+bench: $(READY) ## Measure; every figure is a ratio against a baseline of the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+format: $(READY) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+
+clean: ## Remove what was made in this folder, and stop the lab; compiled tools stay in ~/.cache/interlock
+	@if [ -x $(BIN)/interlock ]; then $(BIN)/interlock lab down || true; fi
+	rm -rf .venv .bootstrap .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist bench/results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock | $(UV)
+	@echo "setting up .venv from uv.lock"
+	@$(UV) sync --locked
+	@touch $@
+
+.bootstrap/bin/uv:
+	@echo "no uv on PATH: installing uv $(UV_VERSION) into .bootstrap"
+	@$(PYTHON) -m venv .bootstrap || { echo "needs Python 3.11 or later with venv (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@.bootstrap/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
