@@ -1,0 +1,8 @@
+"""The lab's programs, compiled from one pinned Go module.
+
+All of them share one go.mod, so that packages they have in common are compiled once.
+"""
+
+from interlock.lab.tools.build import CONTROL_PLANE, MONITORING, Progress, ensure_tools, silent
+
+__all__ = ["CONTROL_PLANE", "MONITORING", "Progress", "ensure_tools", "silent"]

@@ -1,0 +1,58 @@
+"""Fixtures for tests that need a cluster.
+
+`lab`        one lab for the whole run, shared by all xdist workers: a control plane and simulated nodes, without
+             monitoring. It belongs to the pytest process that was started by hand and dies with it, however that ends.
+`namespace`  a fresh namespace per test, opted in to remediation (interlock.dev/remediation=enabled), so that tests can
+             run side by side in the one lab. It is deleted at the end; nobody waits for that.
+
+Use `lab.kubeconfig` with any client, `lab.client_certificate_kubeconfig("alice")` to be somebody else, and wait on
+conditions, never on time.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock.lab import Lab, lab_up
+from interlock.lab.api import Api
+from interlock.lab.tools import CONTROL_PLANE, ensure_tools
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compiles the lab's tools before the first test, whose time-out they would break on a cold cache."""
+    if (
+        any("lab" in getattr(item, "fixturenames", ()) for item in session.items)
+        and not session.config.option.collectonly
+    ):
+        ensure_tools(CONTROL_PLANE, lambda line: print(line, file=sys.__stderr__, flush=True))
+
+
+@pytest.fixture(scope="session")
+def lab_directory(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """One folder for all workers of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "lab"
+
+
+@pytest.fixture(scope="session")
+def lab(lab_directory: Path, worker_id: str) -> Iterator[Lab]:
+    """The lab of this run. The first worker that asks starts it, the others get the same one."""
+    alone = worker_id == "master"
+    shared = lab_up(lab_directory, monitoring=False, owner_pid=os.getpid() if alone else os.getppid())
+    yield shared
+    if alone:
+        shared.stop()
+
+
+@pytest.fixture
+def namespace(lab: Lab) -> Iterator[str]:
+    """The name of a namespace of this test's own."""
+    api, name = Api(lab.kubeconfig), f"test-{secrets.token_hex(4)}"
+    labels = {"interlock.dev/remediation": "enabled"}
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
