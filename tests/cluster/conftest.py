@@ -4,6 +4,9 @@
              monitoring. It belongs to the pytest process that was started by hand and dies with it, however that ends.
 `namespace`  a fresh namespace per test, opted in to remediation (interlock.dev/remediation=enabled), so that tests can
              run side by side in the one lab. It is deleted at the end; nobody waits for that.
+`installation`  the contract in force on that lab (definitions, roles, policies) and the identities that it is about:
+             `installation.operator_kubeconfig`, `.agents_kubeconfig`, `.person("alice")`,
+             `.bind(user, role, namespace)`, `.opt_in(namespace, runbooks=[...])`. Nothing of Interlock runs.
 
 Use `lab.kubeconfig` with any client, `lab.client_certificate_kubeconfig("alice")` to be somebody else, and wait on
 conditions, never on time.
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.installation import Installation, install
 
 from interlock.lab import Lab, lab_up
 from interlock.lab.api import Api
@@ -46,6 +50,12 @@ def lab(lab_directory: Path, worker_id: str) -> Iterator[Lab]:
     yield shared
     if alone:
         shared.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(lab: Lab) -> Installation:
+    """The lab with the contract in force; applied by the first worker that asks."""
+    return install(lab)
 
 
 @pytest.fixture

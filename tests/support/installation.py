@@ -1,0 +1,215 @@
+"""Interlock's contract on a cluster: definitions, roles and policies in force, and the identities that they are about.
+
+Nothing of Interlock runs here; the tests of the operator and of the agents start those under these identities.
+"""
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tests.support.identity import Answer, Identity, Json
+from tests.support.waiting import eventually
+
+from interlock.crds.manifests import resources
+from interlock.crds.names import (
+    AGENTS_ACCOUNT,
+    AGENTS_GROUP,
+    AGENTS_NAMESPACE,
+    AGENTS_USER,
+    OPERATOR_ACCOUNT,
+    OPERATOR_USER,
+    RUNNERS_GROUP,
+    RUNNERS_NAMESPACE,
+    SYSTEM_NAMESPACE,
+    runner_account,
+)
+from interlock.crds.runbook import Runbook
+from interlock.lab import Lab
+from interlock.runbooks.rbac import grants_for_family, opt_in
+
+API = "/apis/interlock.dev/v1alpha1"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A cluster with Interlock's contract in force."""
+
+    lab: Lab
+    _people: dict[tuple[str, ...], Identity] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def admin(self) -> Identity:
+        """cluster-admin, of the group system:masters."""
+        return Identity.load(self.lab.kubeconfig)
+
+    @cached_property
+    def operator(self) -> Identity:
+        """The operator's own account."""
+        return self.account(SYSTEM_NAMESPACE, OPERATOR_ACCOUNT)
+
+    @cached_property
+    def agents(self) -> Identity:
+        """The agents' account."""
+        return self.account(AGENTS_NAMESPACE, AGENTS_ACCOUNT)
+
+    @property
+    def operator_kubeconfig(self) -> Path:
+        """A kubeconfig of the operator's account, with a token for hours."""
+        return self.operator.kubeconfig
+
+    @property
+    def agents_kubeconfig(self) -> Path:
+        """A kubeconfig of the agents' account, with a token for hours."""
+        return self.agents.kubeconfig
+
+    def person(self, name: str, groups: Sequence[str] = ()) -> Identity:
+        """A person with a client certificate; a name has the same groups in all tests, as workers share the lab."""
+        key = (name, *groups)
+        if key not in self._people:
+            self._people[key] = Identity.load(self.lab.client_certificate_kubeconfig(name, groups))
+        return self._people[key]
+
+    def runner(self, family: str, namespace: str | None) -> Identity:
+        """The account of a family of runbooks in a namespace that was granted to it."""
+        return self.account(RUNNERS_NAMESPACE, runner_account(family, namespace))
+
+    def account(self, namespace: str, name: str) -> Identity:
+        """A ServiceAccount with a token for hours, made by the administrator."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}}
+        minted = _demand(self.admin.post(path, body))
+        # Every worker has a file of its own: one that is being written is never read.
+        kubeconfig = self.lab.token_kubeconfig(minted.body["status"]["token"], f"{name}-{os.getpid()}")
+        return Identity.load(kubeconfig)
+
+    def opt_in(self, namespace: str, runbooks: Iterable[Runbook] = ()) -> None:
+        """Opts a namespace in and grants it these runbooks (published, too); returns when the rights are in force."""
+        families: dict[str, list[Runbook]] = {}
+        for runbook in runbooks:
+            families.setdefault(runbook.spec.family, []).append(runbook)
+            self.publish(runbook)
+        manifests = opt_in(namespace)
+        for versions in families.values():
+            manifests += grants_for_family(versions, [namespace])
+        self.apply(manifests)
+        self.wait_for_right(OPERATOR_USER, "list", "pods", namespace)
+        self.wait_for_right(AGENTS_USER, "create", "runbookexecutions.interlock.dev", namespace, groups=(AGENTS_GROUP,))
+        for family, versions in families.items():
+            if any(runbook.spec.permissions for runbook in versions):
+                account = runner_account(family, namespace)
+                self.wait_for_right(OPERATOR_USER, "create", "serviceaccounts/token", RUNNERS_NAMESPACE, name=account)
+
+    def publish(self, runbook: Runbook) -> None:
+        """Publishes a runbook as it is, vetted or not; harmless when it is published already."""
+        self.apply([runbook.model_dump(mode="json", by_alias=True, exclude_none=True)])
+
+    def apply(self, manifests: Iterable[Json]) -> None:
+        """Applies manifests as the administrator."""
+        for manifest in manifests:
+            _demand(self.admin.apply(manifest))
+
+    def bind(self, user: str, role: str, namespace: str | None) -> None:
+        """Binds a user to a ClusterRole in a namespace, or everywhere; returns when the binding is in force."""
+        binding = binding_of(f"{user}.{role}".replace(":", "."), role, namespace, {"kind": "User", "name": user})
+        self.apply([binding])
+        for rule in _demand(self.admin.get(f"{RBAC}/clusterroles/{role}")).body["rules"]:
+            if "resources" in rule:
+                resource = ".".join(filter(None, (rule["resources"][0], rule["apiGroups"][0])))
+                name = rule.get("resourceNames", [""])[0]
+                self.wait_for_right(user, rule["verbs"][0], resource, namespace, name=name)
+
+    def wait_for_right(
+        self, user: str, verb: str, resource: str, namespace: str | None, *, groups: Sequence[str] = (), name: str = ""
+    ) -> None:
+        """Returns when the API server's authorizer grants it: new roles take a moment to reach it."""
+        plural, _, group = resource.partition(".")
+        plural, _, subresource = plural.partition("/")
+        asked = {
+            "verb": verb,
+            "group": group,
+            "resource": plural,
+            "subresource": subresource,
+            "namespace": namespace or "",
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "groups": list(groups), "resourceAttributes": asked},
+        }
+
+        def granted() -> bool:
+            answer = self.admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+            return bool(_demand(answer).body["status"]["allowed"])
+
+        eventually(f"{user} may {verb} {resource} in {namespace}", granted)
+
+
+def install(lab: Lab) -> Installation:
+    """The contract in force on this lab: applied by the first worker that asks, awaited by all."""
+    lock = lab.directory / "installation.lock"
+    done = lab.directory / "installation.done"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not done.exists():
+            _apply_all(lab)
+            _wait_for_policies(Identity.load(lab.kubeconfig))
+            done.touch()
+    return Installation(lab)
+
+
+def _apply_all(lab: Lab) -> None:
+    kubectl: list[str | Path] = [lab.kubectl, "--kubeconfig", lab.kubeconfig]
+    definitions = [f"--filename={path}" for path in resources("crds")]
+    for command in (["apply", "--server-side"], ["wait", "--for=condition=Established", "--timeout=30s"]):
+        subprocess.run([*kubectl, *command, *definitions], check=True, stdout=subprocess.DEVNULL)
+    admin = Identity.load(lab.kubeconfig)
+    for plural in ("runbooks", "runbookexecutions", "guardrails"):
+        _wait_until_served(admin, f"{API}/{plural}")
+    manifests = [f"--filename={path}" for path in resources("install")]
+    subprocess.run([*kubectl, "apply", "--server-side", *manifests], check=True, stdout=subprocess.DEVNULL)
+
+
+def _wait_until_served(admin: Identity, path: str) -> None:
+    eventually(f"{path} to be served", lambda: admin.get(path).ok)
+
+
+def _wait_for_policies(admin: Identity) -> None:
+    """New policies act a moment after they were created: each must have refused something first.
+
+    Each probe is a dry run that the policy alone refuses, as it is asked by a member of system:masters.
+    """
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "probe"}}
+    runner = f"system:serviceaccount:{RUNNERS_NAMESPACE}:probe.cluster"
+    for user, group in ((AGENTS_USER, AGENTS_GROUP), (OPERATOR_USER, ""), (runner, RUNNERS_GROUP)):
+        who = admin.impersonating(user, *filter(None, (group, "system:masters")))
+        _wait_until_refused(who, "/api/v1/namespaces", space)
+    binding = binding_of("probe", "view", None, {"kind": "User", "name": AGENTS_USER})
+    _wait_until_refused(admin, f"{RBAC}/clusterrolebindings", binding)
+
+
+def _wait_until_refused(who: Identity, path: str, body: Json) -> None:
+    eventually(f"{who.name} to be refused to write", lambda: not who.post(f"{path}?dryRun=All", body).ok)
+
+
+def binding_of(name: str, role: str, namespace: str | None, subject: Json) -> Json:
+    """A binding of a ClusterRole, in a namespace or everywhere."""
+    group = {} if subject["kind"] == "ServiceAccount" else {"apiGroup": "rbac.authorization.k8s.io"}
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": {"name": name} | ({"namespace": namespace} if namespace else {}),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [subject | group],
+    }
+
+
+def _demand(answer: Answer) -> Answer:
+    if not answer.ok:
+        raise RuntimeError(f"the administrator was refused: {answer}")
+    return answer
