@@ -12,7 +12,6 @@ from typing import Any, Literal
 import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
-from pydantic import JsonValue
 
 from interlock.crds.names import FIELD_MANAGER
 
@@ -144,12 +143,12 @@ class Api:
                 return items
             query["continue"] = token
 
-    async def merge_patch(self, path: str, patch: Mapping[str, JsonValue], *, dry_run: bool = False) -> Object:
+    async def merge_patch(self, path: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """The object after a merge patch, which is conditional if it names a resourceVersion."""
         query = {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
         return await self.request("PATCH", path, query=query, body=patch, content="application/merge-patch+json")
 
-    async def create(self, path: str, body: Mapping[str, JsonValue]) -> Object:
+    async def create(self, path: str, body: Mapping[str, Any]) -> Object:
         """The created object."""
         return await self.request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=body)
 
@@ -166,7 +165,7 @@ class Api:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, JsonValue] | None = None,
+        body: Mapping[str, Any] | None = None,
         content: str = "application/json",
         accept: str = "application/json",
     ) -> Object:

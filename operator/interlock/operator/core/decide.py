@@ -65,8 +65,6 @@ class AwaitApproval:
 class Start:
     """The plan is approved: pass the gates again, compute the plan again, and begin if nothing differs."""
 
-    approvers: tuple[str, ...]
-
 
 @dataclass(frozen=True)
 class BeginStep:
@@ -147,10 +145,8 @@ def decide(state: State, request: Request, now: datetime) -> Next:
         return Done()
     if state.person_needed_for is not None:
         return _with_person(state, request)
-    if state.steps:
+    if state.begun:
         return _started(state, request)
-    if state.approved:
-        return _next_step(state, request)
     return _before_start(state, request, now)
 
 
@@ -172,7 +168,9 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
         return AwaitApproval(until=request.expires_at or now)
     if request.handover:
         return end("HandedOver", "TakenOver", f"taken over by {', '.join(approvers)}")
-    return Start(approvers)
+    if not state.approved:
+        return Append(Event(event="Approved", data={"by": list(approvers), "plan": state.plan}))
+    return Start()
 
 
 def _started(state: State, request: Request) -> Next:
@@ -190,7 +188,7 @@ def _started(state: State, request: Request) -> Next:
 def _next_step(state: State, request: Request) -> Next:
     for name in request.steps:
         if name not in state.steps:
-            return BeginStep(name, attempt=1)
+            return BeginStep(name, attempt=state.resumed.get(name, 0) + 1)
     if state.verification_started_at is None:
         return Append(Event(event="VerificationStarted"))
     if not state.verified:
@@ -199,7 +197,7 @@ def _next_step(state: State, request: Request) -> Next:
 
 
 def _troubled(state: State, request: Request) -> Next:
-    undo = request.undoes or state.trouble == "Cancelled"
+    undo = request.undoes or state.trouble in {"Cancelled", "UndoDecided"}
     if undo and (step := state.to_undo()):
         return BeginUndo(step)
     undone = [s.name for s in state.steps.values() if s.undo_outcome == "Succeeded"]

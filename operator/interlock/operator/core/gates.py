@@ -1,7 +1,7 @@
 """The gates: small pure functions, each `(case) → refusal or None`, passed before the plan and before the first effect.
 
 The first that objects speaks. A refusal ends the execution; a hold keeps an approved one from starting until the gate
-opens, and binds nothing that has begun.
+opens.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ class Case:
 class Objection:
     """Why an execution may not go on, and what the reader can do."""
 
-    verdict: Literal["Refused", "NotNeeded", "Held"]
+    verdict: Literal["Refused", "NotNeeded"]
     reason: str
     message: str
 
@@ -126,14 +126,14 @@ def not_stopped(case: Case) -> Objection | None:
     stopped = [g for g in case.guardrails if g.spec.stop]
     if stopped:
         message = f"guardrail {stopped[0].name} has stopped all writes: {stopped[0].spec.message or 'no reason given'}"
-        return Objection("Held", "Stopped", message)
+        return Objection("Refused", "Stopped", message)
     return None
 
 
 def target_is_free(case: Case) -> Objection | None:
     """Nothing else is being done to the target."""
     if case.busy_with:
-        return Objection("Held", "TargetBusy", f"{case.busy_with[0]} is being carried out on the same target")
+        return Objection("Refused", "TargetBusy", f"{case.busy_with[0]} is being carried out on the same target")
     return None
 
 
@@ -148,14 +148,13 @@ REQUEST_GATES: tuple[Gate, ...] = (
     parameters_fit,  # the worst allowed value is survivable
     fault_is_proven,  # the cure would help
 )
-"""What must hold before a plan is offered, in this order."""
+"""What must hold before a plan is offered and again before the first effect, in this order."""
 
-START_GATES: tuple[Gate, ...] = (
-    *REQUEST_GATES,
+HOLD_GATES: tuple[Gate, ...] = (
     not_stopped,  # nobody pulled the switch
     target_is_free,  # one at a time on one target
 )
-"""What must hold before the first effect, in this order."""
+"""What keeps an approved execution from starting for now."""
 
 
 def objection(gates: Sequence[Gate], case: Case) -> Objection | None:

@@ -12,7 +12,7 @@ from interlock.crds.journal import Entry, Event
 
 Outcome = Literal["Succeeded", "Skipped", "Failed"]
 UndoOutcome = Literal["Succeeded", "Failed"]
-Trouble = Literal["StepFailed", "VerificationFailed", "Cancelled"]
+Trouble = Literal["StepFailed", "VerificationFailed", "Cancelled", "UndoDecided"]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ class State:
     plan: str | None = None
     voided: int = 0
     approved: bool = False
+    begun: bool = False
     steps: Mapping[str, StepState] = field(default_factory=dict)
     verification_started_at: datetime | None = None
     verified: bool = False
     trouble: Trouble | None = None
     trouble_message: str = ""
     person_needed_for: str | None = None
-    retry: str | None = None
+    resumed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -102,7 +103,7 @@ def apply(state: State, event: Event, at: datetime) -> State:
         case "Planned":
             return replace(state, phase="AwaitingApproval", plan=str(event.data["plan"]))
         case "PlanVoided":
-            return replace(state, phase="Planning", plan=None, voided=state.voided + 1)
+            return replace(state, phase="Planning", plan=None, approved=False, voided=state.voided + 1)
         case "Approved":
             return replace(state, phase="Approved", approved=True)
         case "StepStarted" | "StepSucceeded" | "StepSkipped" | "StepFailed":
@@ -137,12 +138,13 @@ def _step(state: State, event: Event, at: datetime) -> State:
     name = event.step or ""
     before = state.steps.get(name)
     if event.event == "StepStarted":
-        attempt = before.attempt + 1 if before else 1
-        started = before.started_at if before and state.retry != name else at
+        attempt = (before.attempt if before else state.resumed.get(name, 0)) + 1
+        started = before.started_at if before else at
         step = StepState(name=name, intent=event.data, started_at=started, attempt=attempt)
-        return replace(_with(state, step), phase="Running", retry=None)
+        return replace(_with(state, step), phase="Running", begun=True)
     if event.event == "StepSkipped" or before is None:
-        return replace(_with(state, StepState(name, event.data, at, outcome="Skipped")), phase="Running")
+        skipped = StepState(name, event.data, at, outcome="Skipped")
+        return replace(_with(state, skipped), phase="Running", begun=True)
     if event.event == "StepSucceeded":
         return _with(state, replace(before, outcome="Succeeded"))
     return _troubled(_with(state, replace(before, outcome="Failed")), "StepFailed", event)
@@ -167,12 +169,12 @@ def _decided(state: State, event: Event) -> State:
             return _with(state, replace(step, undo_outcome="Succeeded"))
         case "Resume", False:
             steps = {name: s for name, s in state.steps.items() if name != step.name}
-            return replace(state, steps=steps, retry=step.name)
+            return replace(state, steps=steps, resumed={**state.resumed, step.name: step.attempt})
         case _, True:
             return _with(state, replace(step, undo_intent=None, undo_outcome=None))
         case _:
             undecided = _with(state, replace(step, outcome="Succeeded"))
-            return replace(undecided, trouble="Cancelled", trouble_message="a person decided to undo")
+            return replace(undecided, trouble="UndoDecided", trouble_message=f"{event.data['by']} decided to undo")
 
 
 def parse_time(text: str) -> datetime:

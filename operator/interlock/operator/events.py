@@ -1,0 +1,59 @@
+"""Kubernetes Events on executions, for `kubectl describe` and event watchers. A courtesy: the journal is the record."""
+
+import logging
+import uuid
+from datetime import UTC, datetime
+
+from interlock.crds.execution import RunbookExecution
+from interlock.crds.types import API_VERSION
+from interlock.operator.api import Api, ApiError
+
+log = logging.getLogger(__name__)
+
+_WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired"})
+
+
+class Events:
+    """Tells what phase an execution has entered."""
+
+    def __init__(self, api: Api, identity: str) -> None:
+        self._api = api
+        self._identity = identity
+        self._told: dict[str, str] = {}
+
+    async def phase(self, execution: RunbookExecution) -> None:
+        """Posts an Event if the phase is a new one; a failure is logged and changes nothing."""
+        status = execution.status
+        if status is None or self._told.get(execution.uid) == status.phase:
+            return
+        self._told[execution.uid] = status.phase
+        if status.completed_at:
+            self._told.pop(execution.uid, None)
+        message = status.message or (f"plan {status.plan.digest}" if status.plan else status.phase)
+        try:
+            path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
+            await self._api.create(path, self._event(execution, status.phase, message))
+        except ApiError as error:
+            log.warning("%s: event %s not posted: %s", execution.key, status.phase, error)
+
+    def _event(self, execution: RunbookExecution, phase: str, message: str) -> dict[str, object]:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{execution.name}.{uuid.uuid4().hex[:12]}", "namespace": execution.namespace},
+            "eventTime": now,
+            "reportingController": "interlock.dev/operator",
+            "reportingInstance": self._identity,
+            "action": "Reconcile",
+            "reason": phase,
+            "note": message[:1000],
+            "type": "Warning" if phase in _WARNINGS else "Normal",
+            "regarding": {
+                "apiVersion": API_VERSION,
+                "kind": "RunbookExecution",
+                "name": execution.name,
+                "namespace": execution.namespace,
+                "uid": execution.uid,
+            },
+        }

@@ -1,0 +1,158 @@
+"""What the gates and the steps judge, read from the cluster now: runbook, target, namespace, guardrails, conditions."""
+
+import logging
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from interlock.crds.execution import STARTED, RunbookExecution
+from interlock.crds.guardrail import Guardrail, GuardrailSpec, matching
+from interlock.crds.runbook import Runbook
+from interlock.crds.types import API_VERSION
+from interlock.operator.actions.base import Condition
+from interlock.operator.api import Api, ApiError, Forbidden, Object
+from interlock.operator.checks import Checks
+from interlock.operator.core.gates import Case, Gate, objection, parameters_fit, runbook_is_pinned, target_in_place
+from interlock.operator.look import Observer
+from interlock.operator.planning import subject, timestamp
+from interlock.operator.session import Clock, Session
+from interlock.operator.steps import Subject
+
+log = logging.getLogger(__name__)
+
+
+class Facts:
+    """Reads with the operator's own account, which sees opted-in namespaces and no Secrets."""
+
+    def __init__(self, api: Api, observer: Observer, checks: Checks, *, allow_unvetted: bool, clock: Clock) -> None:
+        self._api = api
+        self._observer = observer
+        self._checks = checks
+        self._allow_unvetted = allow_unvetted
+        self._clock = clock
+
+    async def case(self, session: Session, *, starting: bool = False) -> Case:
+        """What the gates judge."""
+        execution = session.execution
+        runbook, error = await self._runbook(execution)
+        session.memory.runbook = runbook or session.memory.runbook
+        target = execution.spec.target
+        live = await self._find_target(execution)
+        labels = await self._labels(target.namespace)
+        unmet = await self._unmet(session, runbook, live)
+        busy = await self._busy(execution) if starting else []
+        return Case(
+            execution=execution.key,
+            namespace=execution.namespace,
+            spec=execution.spec,
+            runbook=runbook,
+            runbook_error=error,
+            namespace_labels=labels,
+            guardrails=session.guardrails,
+            target=live,
+            unmet=unmet,
+            busy_with=busy,
+            vetted=False,
+            allow_unvetted=self._allow_unvetted,
+        )
+
+    async def _find_target(self, execution: RunbookExecution) -> Object | None:
+        try:
+            return await self._observer.find_target(execution.spec.target)
+        except Forbidden as error:
+            log.warning("%s: the target cannot be read: %s", execution.key, error)
+            return None
+
+    async def _labels(self, namespace: str | None) -> dict[str, str]:
+        if namespace is None:
+            return {}
+        found = await self._api.find("v1", "Namespace", None, namespace)
+        return dict((found or {"metadata": {}})["metadata"].get("labels") or {})
+
+    async def _unmet(self, session: Session, runbook: Runbook | None, live: Object | None) -> list[str]:
+        """The preconditions that do not hold, each with its message and why."""
+        if runbook is None or live is None or not runbook.spec.preconditions:
+            return []
+        if objection(_BEFORE_PRECONDITIONS, _bare(session.execution, runbook)) is not None:
+            return []
+        about = subject(session.execution, runbook, live["metadata"]["uid"], timestamp(self._clock()))
+        conditions = {p.name: Condition(p.expression) for p in runbook.spec.preconditions}
+        failing = await self.failing(session, about, conditions)
+        messages = {p.name: p.message for p in runbook.spec.preconditions}
+        return [f"{messages[name]} ({reason})" for name, reason in failing.items()]
+
+    async def _busy(self, execution: RunbookExecution) -> list[str]:
+        """Other executions that have begun on the same target."""
+        target = execution.spec.target
+        fields = f"spec.target.name={target.name}"
+        others = await self._api.list(API_VERSION, "RunbookExecution", execution.namespace, fields=fields)
+        wanted = target.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return [
+            other["metadata"]["name"]
+            for other in others
+            if other["metadata"]["uid"] != execution.uid
+            and (other.get("status") or {}).get("phase") in STARTED
+            and other["spec"]["target"] == wanted
+        ]
+
+    async def _runbook(self, execution: RunbookExecution) -> tuple[Runbook | None, str]:
+        name = execution.spec.runbook.name
+        body = await self._api.find(API_VERSION, "Runbook", None, name)
+        if body is None:
+            return None, "is not published"
+        try:
+            return Runbook.from_object(body), ""
+        except ValidationError as error:
+            return None, f"is not understood by this operator: {error.errors()[0]['msg']}"
+
+    async def remember_runbook(self, session: Session) -> None:
+        """The runbook of an execution that this process has not seen yet, if it is still the pinned one."""
+        if session.memory.runbook is not None or not session.execution.journal:
+            return
+        runbook, error = await self._runbook(session.execution)
+        if runbook is None or runbook.digest() != session.execution.spec.runbook.digest:
+            raise ApiError(0, f"{session.execution.key}: runbook {error or 'has another content'}; publish it again")
+        session.memory.runbook = runbook
+
+    async def guardrails(self, session: Session) -> tuple[Guardrail, ...]:
+        """The guardrails that select this execution."""
+        bodies = await self._api.list(API_VERSION, "Guardrail", None)
+        known = [Guardrail(name=b["metadata"]["name"], spec=GuardrailSpec.model_validate(b["spec"])) for b in bodies]
+        risk = session.memory.runbook.spec.risk if session.memory.runbook else "High"
+        family = session.execution.spec.runbook.family
+        return matching(known, namespace=session.execution.namespace, family=family, risk=risk)
+
+    async def stopped(self, session: Session) -> bool:
+        """Whether a guardrail's stop switch is on; it binds every write, also of what has begun."""
+        return any(guardrail.spec.stop for guardrail in await self.guardrails(session))
+
+    async def failing(self, session: Session, about: Subject, conditions: Mapping[str, Condition]) -> dict[str, str]:
+        """The conditions that do not hold now, by name, each with why."""
+        return await self._checks.failing(
+            conditions,
+            session.execution.spec.target,
+            uid=about.target_uid,
+            parameters=about.parameters,
+            now=timestamp(self._clock()),
+        )
+
+
+_BEFORE_PRECONDITIONS: tuple[Gate, ...] = (runbook_is_pinned, target_in_place, parameters_fit)
+
+
+def _bare(execution: RunbookExecution, runbook: Runbook) -> Case:
+    """A case with what is known before anything around the target is read."""
+    return Case(
+        execution=execution.key,
+        namespace=execution.namespace,
+        spec=execution.spec,
+        runbook=runbook,
+        runbook_error="",
+        namespace_labels={},
+        guardrails=(),
+        target=None,
+        unmet=(),
+        busy_with=(),
+        vetted=False,
+        allow_unvetted=True,
+    )

@@ -1,0 +1,69 @@
+"""The record: status patches under the fence, and the archive before an object may go."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from interlock.crds.names import AUDIT_FINALIZER
+from interlock.crds.types import API_VERSION
+from interlock.operator.api import Api, Conflict, NotFound, Object
+from interlock.operator.archive import Archive
+from interlock.operator.events import Events
+from interlock.operator.lease import Leadership
+from interlock.operator.session import Session
+
+
+class Recorder:
+    """Makes durable what happened."""
+
+    def __init__(self, api: Api, leadership: Leadership, archive: Archive, events: Events) -> None:
+        self._api = api
+        self._leadership = leadership
+        self._archive = archive
+        self._events = events
+
+    async def read(self, namespace: str, name: str) -> Object | None:
+        """The execution as it is now, or None if it is gone.
+
+        Raises:
+            NotLeader: somebody else works on it.
+        """
+        self._leadership.fence()
+        return await self._api.find(API_VERSION, "RunbookExecution", namespace, name)
+
+    async def record(self, session: Session, *, conditions_only: bool = False) -> None:
+        """Makes all that happened durable. A decision that came in between is no obstacle, another writer is."""
+        if not session.pending and not conditions_only:
+            return
+        for patch in session.patches(self._leadership.fence()):
+            session.body = await self._write(session, patch)
+        session.written(session.body)
+        await self._events.phase(session.execution)
+
+    async def _write(self, session: Session, patch: dict[str, Any]) -> Object:
+        where = session.execution
+        path = await self._api.path(API_VERSION, "RunbookExecution", where.namespace, where.name, "status")
+        body = session.body
+        journal = (body.get("status") or {}).get("journal") or []
+        for _ in range(5):
+            version = body["metadata"]["resourceVersion"]
+            try:
+                return await self._api.merge_patch(path, {**patch, "metadata": {"resourceVersion": version}})
+            except Conflict:
+                body = await self._api.get(API_VERSION, "RunbookExecution", where.namespace, where.name)
+                if ((body.get("status") or {}).get("journal") or []) != journal:
+                    raise
+        raise Conflict(409, f"{where.key} changes faster than it can be written")
+
+    async def close(self, body: Object) -> None:
+        """The end: archive first, then let the object go."""
+        meta = body["metadata"]
+        finalizers = list(meta.get("finalizers") or ())
+        if AUDIT_FINALIZER not in finalizers:
+            return
+        await asyncio.to_thread(self._archive.put, body)
+        rest = [f for f in finalizers if f != AUDIT_FINALIZER]
+        path = await self._api.path(API_VERSION, "RunbookExecution", meta["namespace"], meta["name"])
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": rest}}
+        with contextlib.suppress(NotFound):
+            await self._api.merge_patch(path, patch)

@@ -1,0 +1,201 @@
+"""One execution while it is worked on: its journal, what happened since it was last written, and how it is written.
+
+Events gather in memory until something needs them to be durable: an effect that must not precede its intent, or a
+pause. Then they go out as one status patch, so that the outcome of one step and the intent of the next are one write.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from interlock.crds.execution import TRANSITIONS, Condition, Fence, Plan, RunbookExecution
+from interlock.crds.guardrail import Guardrail
+from interlock.crds.journal import Entry, Event, extend, genesis, head
+from interlock.crds.runbook import Runbook
+from interlock.operator.core import state as core
+from interlock.operator.core.decide import Request
+from interlock.operator.planning import timestamp
+from interlock.operator.steps import Prepared
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The operator's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Memory:
+    """What is kept of an execution between passes. Losing it costs time, never correctness."""
+
+    runbook: Runbook | None = None
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    holding_since: datetime | None = None
+    looked_at: datetime | None = None
+
+
+@dataclass
+class Session:
+    """One pass over one execution."""
+
+    execution: RunbookExecution
+    body: dict[str, Any]
+    memory: Memory
+    clock: Clock
+    guardrails: tuple[Guardrail, ...] = ()
+    pending: list[Event] = field(default_factory=list)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    plan: Plan | None = None
+    state: core.State = field(default_factory=core.State)
+
+    def __post_init__(self) -> None:
+        self._load(self.body)
+
+    def _load(self, body: dict[str, Any]) -> None:
+        self.body = body
+        self.execution = RunbookExecution.from_object(body)
+        status = self.execution.status
+        self.state = core.replay(self.execution.journal)
+        self.plan = status.plan if status else None
+        self.conditions = {c.type: c for c in status.conditions} if status else {}
+
+    @property
+    def start(self) -> str:
+        """What the first journal entry is chained to."""
+        return genesis(self.execution.uid, self.execution.spec.request_digest())
+
+    @property
+    def head(self) -> str:
+        """The digest of the journal's head: the subject of a person's decision."""
+        return head(self.start, self.execution.journal)
+
+    def add(self, event: Event) -> None:
+        """Something happened."""
+        self.pending.append(event)
+        self.state = core.apply(self.state, event, self.clock())
+
+    def set_condition(self, kind: str, holds: bool, reason: str, message: str) -> bool:
+        """Sets a condition; tells whether it changed."""
+        status = "True" if holds else "False"
+        before = self.conditions.get(kind)
+        if before is None and not holds:
+            return False
+        if before is not None and (before.status, before.reason, before.message) == (status, reason, message[:1024]):
+            return False
+        same = before is not None and before.status == status
+        since = before.last_transition_time if before is not None and same else timestamp(self.clock())
+        self.conditions[kind] = Condition.model_validate(
+            {
+                "type": kind,
+                "status": status,
+                "reason": reason,
+                "message": message[:1024],
+                "lastTransitionTime": since,
+            }
+        )
+        return True
+
+    def request(self) -> Request:
+        """What the core decides on."""
+        spec, runbook = self.execution.spec, self.memory.runbook
+        within = runbook.spec.verification.within_seconds if runbook and runbook.spec.verification else 0
+        return Request(
+            steps=tuple(step.name for step in runbook.spec.steps) if runbook else (),
+            handover=runbook is not None and runbook.spec.type == "Handover",
+            undoes=runbook is None or runbook.spec.undo == "OnFailure",
+            dry_run=spec.dry_run,
+            observe_only=any(g.spec.mode == "Observe" for g in self.guardrails),
+            decisions=tuple(spec.decisions),
+            requested_by=spec.requested_by,
+            cancelled=self._cancelled(),
+            quorum=self.plan.quorum if self.plan else 1,
+            expires_at=core.parse_time(self.plan.expires_at) if self.plan else None,
+            verify_within=timedelta(seconds=within),
+            head=self.head,
+        )
+
+    def _cancelled(self) -> str | None:
+        if self.execution.deleted:
+            return "the execution was deleted"
+        if (cancelled := self.execution.spec.cancelled) is None:
+            return None
+        return f"cancelled by {cancelled.by}" + (f": {cancelled.reason}" if cancelled.reason else "")
+
+    def patches(self, fence: Fence) -> list[dict[str, Any]]:
+        """The status patches that make all pending events durable: one, unless the phase graph needs a stop between."""
+        patches, events = [], self.pending
+        while True:
+            count = self._longest_legal(events)
+            patches.append(self._patch(events[:count], fence))
+            events = events[count:]
+            if not events:
+                return patches
+            self._assume(patches[-1])
+
+    def _longest_legal(self, events: Sequence[Event]) -> int:
+        phase = self.execution.status.phase if self.execution.status else None
+        allowed = {phase} | TRANSITIONS.get(phase or "", frozenset())
+        state, best = core.replay(self.execution.journal), 0
+        for count, event in enumerate(events, start=1):
+            state = core.apply(state, event, self.clock())
+            if phase is None or state.phase in allowed:
+                best = count
+        return best or len(events)
+
+    def _patch(self, events: Sequence[Event], fence: Fence) -> dict[str, Any]:
+        now = timestamp(self.clock())
+        journal = extend(self.start, self.execution.journal, events, now)
+        state = core.replay(journal)
+        status: dict[str, Any] = {
+            "phase": state.phase,
+            "journal": [entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in journal],
+            "fence": fence.model_dump(mode="json", by_alias=True),
+            "replans": state.voided,
+            "conditions": [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in self._conditions()],
+            **_for_people(state, journal, self.plan),
+        }
+        if self.plan is not None:
+            status["plan"] = self.plan.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if state.ended:
+            status["completedAt"] = now
+        return {"status": status}
+
+    def _conditions(self) -> list[Condition]:
+        return [self.conditions[kind] for kind in sorted(self.conditions)]
+
+    def _assume(self, patch: Mapping[str, Any]) -> None:
+        self.execution = RunbookExecution.from_object({**self.body, "status": patch["status"]})
+
+    def written(self, body: dict[str, Any]) -> None:
+        """The API server has taken everything that was pending."""
+        self.pending.clear()
+        self._load(body)
+
+
+def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) -> dict[str, Any]:
+    """The fields that are printed."""
+    latest = journal[-1].details() if journal else {}
+    fields: dict[str, Any] = {"reason": None, "message": "", "step": _current(state)}
+    if state.ended:
+        fields |= {"reason": latest.get("reason"), "message": str(latest.get("message", ""))[:1024]}
+    elif state.phase == "AwaitingPerson":
+        fields |= {"reason": "PersonNeeded", "message": str(latest.get("message", ""))[:1024]}
+    elif state.trouble is not None:
+        fields |= {"reason": state.trouble, "message": state.trouble_message[:1024]}
+    if plan is not None:
+        given = next((len(_listed(e.details().get("by"))) for e in reversed(journal) if e.event == "Approved"), 0)
+        fields["approvals"] = f"{given if state.approved else 0}/{plan.quorum}"
+    return fields
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _current(state: core.State) -> str:
+    step = state.open_undo or state.open_step
+    if step is not None:
+        return step.name
+    return "" if not state.steps or state.ended else list(state.steps)[-1]

@@ -1,0 +1,342 @@
+"""One step from look to outcome: what it would do, doing it once, finding out whether it was done, putting it back.
+
+Every write is a merge patch on one object, conditional on the resourceVersion of the look before it, and leaves a
+marker; so at most one of two equal attempts can win, and a probe can tell afterwards which.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import yaml
+from pydantic import JsonValue
+
+from interlock.crds import actions as contract
+from interlock.crds.celprocess import Evaluator
+from interlock.crds.digest import canonical
+from interlock.crds.execution import PlannedObject, PlannedStep, RunbookExecution, Target
+from interlock.crds.names import LAST_STEP_ANNOTATION
+from interlock.crds.runbook import Runbook, Step
+from interlock.operator.actions import ACTIONS
+from interlock.operator.actions.base import ActionRefused, Condition, Looking, Scene, Wanted, Writing
+from interlock.operator.api import Api, Object
+from interlock.operator.changes import (
+    ABSENT,
+    Leaf,
+    UndoConflict,
+    allowed,
+    differences,
+    is_secret,
+    merge_patch,
+    pointer,
+    restored,
+    segments,
+    show,
+    shown,
+)
+from interlock.operator.changes import read as read_path
+from interlock.operator.checks import Checks
+from interlock.operator.look import TargetGone
+from interlock.operator.runner import NoRunner, Runners
+
+INTENT_BYTES = 3500
+Probe = Literal["happened", "not", "unknown"]
+
+
+class StepRefused(Exception):
+    """The step must not be done; nothing was changed. The message says why."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A step as it would be done now."""
+
+    planned: PlannedStep
+    intent: dict[str, JsonValue]
+    path: str = ""
+    patch: dict[str, Any] | None = None
+    condition: Condition | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What all steps of one execution share."""
+
+    execution: RunbookExecution
+    runbook: Runbook
+    parameters: Mapping[str, JsonValue]
+    target_uid: str
+    made_at: str
+
+
+class Steps:
+    """Carries out steps under the runner's account."""
+
+    def __init__(self, api: Api, runners: Runners, checks: Checks, evaluator: Evaluator, key: bytes) -> None:
+        self._api = api
+        self._runners = runners
+        self._checks = checks
+        self._evaluator = evaluator
+        self._key = key
+
+    async def prepare(
+        self, subject: Subject, step: Step, *, attempt: int, written: frozenset[PlannedObject] = frozenset()
+    ) -> Prepared:
+        """What the step would do, by the API server's own dry run. Objects in `written` change before its turn.
+
+        Raises:
+            StepRefused: it cannot or must not be done.
+            ApiError: the API server refused the dry run or did not answer.
+        """
+        action = ACTIONS[step.action]
+        try:
+            arguments, variables = await self._arguments(subject, step, action)
+            if arguments is None:
+                planned = PlannedStep(name=step.name, action=step.action, note=f"skipped: {step.when}"[:256])
+                return Prepared(planned, {"writes": False}, skipped=True)
+            if isinstance(action, Looking):
+                return _looking(step, action.condition(arguments))
+            live = await self._object(subject, arguments, variables)
+            if _identity(live) in written:
+                return _deferred(step, live, subject.runbook)
+            wanted = action.wanted(arguments, Scene(live, variables, subject.made_at))
+            return await self._writing(subject, step, live, wanted, attempt)
+        except (ActionRefused, TargetGone, NoRunner, ValueError) as refused:
+            raise StepRefused(f"step {step.name}: {refused}") from refused
+
+    async def _arguments(
+        self, subject: Subject, step: Step, action: Writing | Looking
+    ) -> tuple[dict[str, str] | None, Mapping[str, JsonValue]]:
+        """The arguments with their expressions evaluated, or None if `when` is false."""
+        expressions = [e for text in step.with_.values() for e in contract.TEMPLATE.findall(text)]
+        needs = sorted(action.needs) if isinstance(action, Writing) else []
+        variables = await self._checks.variables(
+            subject.execution.spec.target,
+            subject.target_uid,
+            [*expressions, *needs, *([step.when] if step.when else [])],
+            subject.parameters,
+            subject.made_at,
+        )
+        if step.when and not await self._evaluator.holds(step.when, variables):
+            return None, variables
+        arguments = {}
+        for name, text in step.with_.items():
+            if name == "merge":
+                arguments[name] = json.dumps(await self._expand(yaml.safe_load(text), variables))
+            else:
+                arguments[name] = _text(await self._expand(text, variables))
+        return arguments, variables
+
+    async def _expand(self, value: JsonValue, variables: Mapping[str, JsonValue]) -> JsonValue:
+        """The value with `${…}` evaluated; a text that is nothing but one expression becomes its value."""
+        if isinstance(value, dict):
+            return {key: await self._expand(content, variables) for key, content in value.items()}
+        if isinstance(value, list):
+            return [await self._expand(item, variables) for item in value]
+        if not isinstance(value, str):
+            return value
+        if whole := contract.TEMPLATE.fullmatch(value):
+            return await self._evaluator.evaluate(whole[1], variables)
+        text, end = "", 0
+        for match in contract.TEMPLATE.finditer(value):
+            text += value[end : match.start()] + _text(await self._evaluator.evaluate(match[1], variables))
+            end = match.end()
+        return text + value[end:]
+
+    async def _writing(self, subject: Subject, step: Step, live: Object, wanted: Wanted, attempt: int) -> Prepared:
+        planned = PlannedStep(name=step.name, action=step.action, object=_identity(live))
+        patch = merge_patch(live, wanted.body)
+        path = await self._path(live)
+        if not patch:
+            note = planned.model_copy(update={"note": "nothing to change"})
+            return Prepared(note, {"writes": False}, skipped=True)
+        patch = _conditional(patch, live, marker(subject.execution, step.name, attempt))
+        runner = await self._runners.runner(subject.execution)
+        after = await runner.api.merge_patch(path, patch, dry_run=True)
+        leaves = differences(live, after)
+        _inside(leaves, subject.runbook, step)
+        intent = self._intent(live, leaves, wanted, runner.credential)
+        changes = planned.model_copy(update={"changes": shown(leaves, self._key), "note": wanted.note})
+        return Prepared(changes, intent, path, patch)
+
+    async def _object(
+        self, subject: Subject, arguments: Mapping[str, str], variables: Mapping[str, JsonValue]
+    ) -> Object:
+        if "kind" not in arguments:
+            return cast(Object, variables["target"])
+        namespace = subject.execution.spec.target.namespace
+        live = await self._api.find(arguments["apiVersion"], arguments["kind"], namespace, arguments["name"])
+        if live is None:
+            raise ActionRefused(f"{arguments['kind']} {arguments['name']} does not exist")
+        return live
+
+    async def _path(self, live: Mapping[str, Any]) -> str:
+        meta = live["metadata"]
+        return await self._api.path(live["apiVersion"], live["kind"], meta.get("namespace"), meta["name"])
+
+    def _intent(self, live: Object, leaves: tuple[Leaf, ...], wanted: Wanted, credential: str) -> dict[str, JsonValue]:
+        """What is durable before the effect: enough to tell afterwards whether it happened, and to put it back."""
+        meta = live["metadata"]
+        intent: dict[str, JsonValue] = {
+            "writes": True,
+            "object": {
+                "apiVersion": live["apiVersion"],
+                "kind": live["kind"],
+                "namespace": meta.get("namespace", ""),
+                "name": meta["name"],
+            },
+            "uid": meta["uid"],
+            "resourceVersion": meta["resourceVersion"],
+            "generation": meta.get("generation", 0),
+            "leaves": [self._kept(leaf) for leaf in leaves],
+            "credential": credential,
+        }
+        if wanted.origin:
+            intent["origin"] = dict(wanted.origin)
+        if len(canonical(intent)) > INTENT_BYTES:
+            raise ActionRefused("the change is too large to be recorded so that it can be undone exactly")
+        return intent
+
+    def _kept(self, leaf: Leaf) -> dict[str, JsonValue]:
+        kept: dict[str, JsonValue] = {"path": pointer(leaf.path)}
+        if leaf.index:
+            kept["index"] = leaf.index
+        if is_secret(leaf.path, leaf.before) or is_secret(leaf.path, leaf.after):
+            kept["hidden"] = [show(leaf.path, leaf.before, self._key), show(leaf.path, leaf.after, self._key)]
+            return kept
+        if leaf.before is not ABSENT:
+            kept["before"] = leaf.before
+        if leaf.after is not ABSENT:
+            kept["after"] = leaf.after
+        return kept
+
+    async def act(self, execution: RunbookExecution, path: str, patch: Mapping[str, Any]) -> Object:
+        """Sends the effect, once.
+
+        Raises:
+            ApiError: Conflict, Forbidden and Invalid mean that it did not happen; Unavailable tells nothing.
+        """
+        runner = await self._runners.runner(execution)
+        return await runner.api.merge_patch(path, patch)
+
+    async def probe(self, intent: Mapping[str, Any], marker: str) -> Probe:
+        """Whether the effect of an intent happened."""
+        live = await self._find(intent)
+        if live is None or live["metadata"]["uid"] != intent["uid"]:
+            return "unknown"
+        meta = live["metadata"]
+        if (meta.get("annotations") or {}).get(LAST_STEP_ANNOTATION) == marker:
+            return "happened"
+        if meta["resourceVersion"] == intent["resourceVersion"]:
+            return "not"
+        of_spec = all(str(leaf["path"]).startswith("/spec/") for leaf in intent["leaves"])
+        if of_spec and meta.get("generation", 0) == intent["generation"]:
+            return "not"
+        return "unknown"
+
+    async def _find(self, intent: Mapping[str, Any]) -> Object | None:
+        place = intent["object"]
+        return await self._api.find(place["apiVersion"], place["kind"], place["namespace"] or None, place["name"])
+
+    async def prepare_undo(self, execution: RunbookExecution, name: str, intent: Mapping[str, Any]) -> Prepared | None:
+        """What puts back exactly what the step changed; None if nothing of it is there any more.
+
+        Raises:
+            UndoConflict: somebody has changed it since.
+            ApiError: the API server did not answer.
+        """
+        live = await self._find(intent)
+        if live is None or live["metadata"]["uid"] != intent["uid"]:
+            raise UndoConflict(f"{intent['object']['kind']} {intent['object']['name']} is gone")
+        leaves = [await self._recall(kept, intent, live) for kept in intent["leaves"]]
+        if all(read_path(live, leaf.path) == leaf.before for leaf in leaves):
+            return None
+        patch = merge_patch(live, restored(live, leaves))
+        patch = _conditional(patch, live, undo_marker(execution, name))
+        meta = live["metadata"]
+        undo_intent: dict[str, JsonValue] = {
+            **{key: intent[key] for key in ("object", "uid")},
+            "resourceVersion": meta["resourceVersion"],
+            "generation": meta.get("generation", 0),
+            "leaves": [{"path": kept["path"]} for kept in intent["leaves"]],
+        }
+        planned = PlannedStep(name=name, action="undo", object=_identity(live))
+        return Prepared(planned, undo_intent, await self._path(live), patch)
+
+    async def _recall(self, kept: Mapping[str, Any], intent: Mapping[str, Any], live: Object) -> Leaf:
+        path = segments(str(kept["path"]))
+        index = int(kept.get("index", 0))
+        if "hidden" not in kept:
+            return Leaf(path, kept.get("before", ABSENT), kept.get("after", ABSENT), index)
+        before, after = kept["hidden"]
+        now = read_path(live, path)
+        if show(path, now, self._key) != after:
+            raise UndoConflict(f"{pointer(path)} no longer holds what was written")
+        if before is None:
+            return Leaf(path, ABSENT, now, index)
+        return Leaf(path, await self._from_origin(path, before, intent), now, index)
+
+    async def _from_origin(self, path: tuple[str, ...], digest: str, intent: Mapping[str, Any]) -> Any:
+        origin = intent.get("origin") or {}
+        namespace = intent["object"]["namespace"] or None
+        kept = await self._api.find(origin["apiVersion"], origin["kind"], namespace, origin["name"]) if origin else None
+        value = ABSENT if kept is None else read_path(kept, path)
+        if show(path, value, self._key) != digest:
+            raise UndoConflict(f"the former value of {pointer(path)} is secret and is kept nowhere")
+        return value
+
+
+def marker(execution: RunbookExecution, name: str, attempt: int) -> str:
+    """What a step's write leaves on the object."""
+    return f"{execution.uid}/{name}/{attempt}"
+
+
+def undo_marker(execution: RunbookExecution, name: str) -> str:
+    """What the undo of a step leaves on the object."""
+    return f"{execution.uid}/{name}/undo"
+
+
+def _looking(step: Step, condition: Condition) -> Prepared:
+    what = condition.expression or f"{condition.promql} satisfies {condition.satisfies}"
+    note = f"{step.action}s until {what}" if step.action == "wait" else f"{step.action}s {what}"
+    planned = PlannedStep(name=step.name, action=step.action, note=" ".join(note.split())[:256])
+    return Prepared(planned, {"writes": False}, condition=condition)
+
+
+def _deferred(step: Step, live: Object, runbook: Runbook) -> Prepared:
+    """A step on an object that an earlier one changes: planned by its bounds, looked at when its turn has come."""
+    paths = list(runbook.spec.allowed_paths)
+    planned = PlannedStep(name=step.name, action=step.action, object=_identity(live), deferred=paths)
+    return Prepared(planned, {"writes": True})
+
+
+def _inside(leaves: tuple[Leaf, ...], runbook: Runbook, step: Step) -> None:
+    for leaf in leaves:
+        if not allowed(leaf.path, runbook.spec.allowed_paths):
+            raise StepRefused(f"step {step.name} would write {pointer(leaf.path)}, outside the runbook's allowed paths")
+
+
+def _identity(live: Mapping[str, Any]) -> PlannedObject:
+    meta = live["metadata"]
+    return PlannedObject(api_version=live["apiVersion"], kind=live["kind"], name=meta["name"], uid=meta["uid"])
+
+
+def _conditional(patch: Mapping[str, Any], live: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """The patch with its condition and its marker."""
+    meta = dict(patch.get("metadata") or {})
+    annotations = {**(meta.get("annotations") or {}), LAST_STEP_ANNOTATION: mark}
+    meta |= {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": annotations}
+    return {**patch, "metadata": meta}
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def target_key(target: Target) -> str:
+    """Identifies a target among all that are worked on."""
+    return f"{target.api_version}/{target.kind}/{target.namespace or ''}/{target.name}"
