@@ -1,0 +1,1 @@
+"""The command line: `interlock` for those who run it, `kubectl interlock` for those who decide."""

@@ -1,0 +1,100 @@
+"""What a person decides, appended to an execution under the person's own identity.
+
+The digest that is sent is that of what was shown: if it changed meanwhile the API server refuses the decision.
+"""
+
+from typing import Any, Literal
+
+from interlock.cli.cluster import Cluster, executions_path
+from interlock.cli.errors import CommandError, Refused
+from interlock.cli.executions import Seen
+from interlock.crds.execution import TERMINAL, Decision
+
+Verdict = Literal["Approve", "Deny", "Confirm", "Resume", "Undo"]
+
+
+def demand_offered(found: Seen) -> None:
+    """Raises CommandError unless the plan waits for approval now."""
+    if found.phase == "AwaitingApproval":
+        return
+    status = found.execution.status
+    why = f": {status.message}" if status and status.message else ""
+    if found.phase in TERMINAL:
+        raise CommandError(f"{found.execution.key} has ended as {found.phase}{why}", "There is nothing to decide.")
+    way_out = f"Watch it: interlock execution watch {found.named}"
+    raise CommandError(f"{found.execution.key} is {found.phase} and does not wait for approval{why}", way_out)
+
+
+def demand_person_awaited(found: Seen) -> None:
+    """Raises CommandError unless a person is awaited now."""
+    if found.phase != "AwaitingPerson":
+        message = f"{found.execution.key} is {found.phase}; only in AwaitingPerson is there something to decide"
+        raise CommandError(message, f"See how it stands: interlock execution show {found.named}")
+
+
+def decide(cluster: Cluster, found: Seen, verdict: Verdict, subject: str, comment: str) -> str:
+    """Appends the decision and returns the name under which it was made.
+
+    Raises:
+        CommandError: the API server refuses it; the message says why.
+    """
+    who = cluster.whoami()
+    decision = Decision(by=who, subject=subject, verdict=verdict, comment=comment)
+    try:
+        cluster.json_patch(_path(found), [_append(found, decision)])
+    except Refused as refused:
+        raise _explained(refused, cluster, found, subject, who) from refused
+    return who
+
+
+def cancel(cluster: Cluster, found: Seen, reason: str) -> str:
+    """Asks to stop it and returns the name under which that was done.
+
+    Raises:
+        CommandError: it has ended, somebody did so before, or the API server refuses.
+    """
+    if found.phase in TERMINAL:
+        raise CommandError(f"{found.execution.key} has ended as {found.phase}", "There is nothing to cancel.")
+    if found.execution.spec.cancelled is not None:
+        raise CommandError(f"{found.execution.key} was cancelled by {found.execution.spec.cancelled.by} already")
+    who = cluster.whoami()
+    try:
+        patch = {"op": "add", "path": "/spec/cancelled", "value": {"by": who, "reason": reason}}
+        cluster.json_patch(_path(found), [patch])
+    except Refused as refused:
+        raise _explained(refused, cluster, found, "", who) from refused
+    return who
+
+
+def _path(found: Seen) -> str:
+    return executions_path(found.execution.namespace, found.execution.name)
+
+
+def _append(found: Seen, decision: Decision) -> dict[str, Any]:
+    value = decision.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if "decisions" in found.body["spec"]:
+        return {"op": "add", "path": "/spec/decisions/-", "value": value}
+    # A decision that came in between is not lost: the API server refuses a list that does not hold it.
+    return {"op": "add", "path": "/spec/decisions", "value": [value]}
+
+
+def _explained(refused: Refused, cluster: Cluster, found: Seen, subject: str, who: str) -> CommandError:
+    now = cluster.find(_path(found))
+    if now is None:
+        return CommandError(f"{found.execution.key} is gone", "It has ended and is archived: interlock audit list")
+    if subject and _subject_now(now, subject) != subject:
+        way_out = f"Look at what is offered now: kubectl interlock plan {found.named}"
+        return CommandError(f"what you were shown has changed meanwhile, so nothing was decided. {refused}", way_out)
+    way_out = refused.way_out
+    if refused.status == 403:
+        way_out = f"You are {who}. Deciding takes the role interlock-approver, and never your own request."
+    elif refused.status == 409:
+        way_out = "Somebody wrote at the same moment: look again and decide again."
+    return Refused(refused.status, refused.message, way_out)
+
+
+def _subject_now(body: dict[str, Any], subject: str) -> str:
+    status = body.get("status") or {}
+    journal = status.get("journal") or []
+    current = {(status.get("plan") or {}).get("digest"), "sha256:" + journal[-1]["hash"] if journal else ""}
+    return subject if subject in current else ""

@@ -1,0 +1,198 @@
+"""`kubectl interlock`: what a person needs to decide, under the person's own kubeconfig identity."""
+
+from typing import Annotated
+
+import typer
+
+from interlock.cli import decisions, screen
+from interlock.cli.errors import CommandError
+from interlock.cli.executions import read_execution
+from interlock.cli.journal_view import as_data, show_journal
+from interlock.cli.lazy import Root
+from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
+from interlock.cli.plan_view import show_plan
+from interlock.cli.screen import Output, say
+from interlock.crds.execution import TERMINAL
+
+HELP = """
+Decide what Interlock may do, as yourself.
+
+\b
+    kubectl get runbookexecutions -A              what waits for a decision
+    kubectl interlock plan NAME -n shop           what would be done, and why
+    kubectl interlock approve NAME -n shop        shows the plan, then asks
+    kubectl interlock journal NAME -n shop        what was done
+
+An approval holds for exactly the plan that you were shown: if the cluster changes before it starts, a new plan is
+offered and you are asked again.
+"""
+
+app = typer.Typer(
+    cls=Root,
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the execution.", metavar="NAME")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is recorded.", metavar="TEXT")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command()
+def plan(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    output: Format = Output.table,
+) -> None:
+    """Shows what would be done, and why: each path before and after."""
+    found = read_execution(connect(context, kubeconfig, namespace), name)
+    if output is Output.json:
+        screen.as_json(found.plan.model_dump(mode="json", by_alias=True, exclude_none=True))
+    else:
+        show_plan(found)
+
+
+@app.command()
+def approve(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    comment: Comment = "",
+    yes: Yes = False,
+) -> None:
+    """Shows the plan, asks, and approves exactly that plan."""
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
+    decisions.demand_offered(found)
+    show_plan(found)
+    if not yes:
+        _ask(f"Approve this plan as {cluster.whoami()}?")
+    who = decisions.decide(cluster, found, "Approve", found.plan.digest, comment)
+    say(f"approved by {who}: {found.plan.digest}")
+    say(f"watch it: interlock execution watch {found.named}")
+
+
+@app.command()
+def deny(
+    name: Name, *, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "", comment: Comment = ""
+) -> None:
+    """Denies the plan that is offered; the execution ends."""
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
+    decisions.demand_offered(found)
+    who = decisions.decide(cluster, found, "Deny", found.plan.digest, comment)
+    say(f"denied by {who}: {found.plan.digest}")
+
+
+@app.command()
+def confirm(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    comment: Comment = "",
+    yes: Yes = False,
+) -> None:
+    """Says that the step that waits for a person has been done."""
+    _answer("Confirm", name, (context, kubeconfig, namespace), comment, yes)
+
+
+@app.command()
+def resume(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    comment: Comment = "",
+    yes: Yes = False,
+) -> None:
+    """Lets an execution go on from the step at which it waits for a person."""
+    _answer("Resume", name, (context, kubeconfig, namespace), comment, yes)
+
+
+@app.command()
+def undo(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    comment: Comment = "",
+    yes: Yes = False,
+) -> None:
+    """Has an execution that waits for a person put back what it did."""
+    _answer("Undo", name, (context, kubeconfig, namespace), comment, yes)
+
+
+@app.command()
+def cancel(
+    name: Name, *, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "", comment: Comment = ""
+) -> None:
+    """Stops an execution; what it did is undone by its runbook's policy."""
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
+    who = decisions.cancel(cluster, found, comment)
+    say(f"cancelled by {who}")
+
+
+@app.command()
+def journal(
+    name: Name,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    output: Format = Output.table,
+    whole: Annotated[bool, typer.Option("--whole", help="Show all details of each entry.")] = False,
+) -> None:
+    """Shows what was done, and verifies the chain that makes a change of the record visible."""
+    found = read_execution(connect(context, kubeconfig, namespace), name)
+    if output is Output.json:
+        screen.as_json(as_data(found))
+        holds = found.broken_at() is None
+    else:
+        holds = show_journal(found, whole=whole)
+        if found.phase in TERMINAL and found.execution.status:
+            say(f"ended as {found.phase}: {found.execution.status.message}".rstrip(": "))
+    if not holds:
+        raise typer.Exit(1)
+
+
+def _answer(verdict: decisions.Verdict, name: str, place: tuple[str, str, str], comment: str, yes: bool) -> None:
+    cluster = connect(*place)
+    found = read_execution(cluster, name)
+    decisions.demand_person_awaited(found)
+    show_journal(found)
+    status = found.execution.status
+    if status is not None:
+        say(status.message)
+    if not yes:
+        _ask(f"{verdict} {found.execution.key} as {cluster.whoami()}?")
+    who = decisions.decide(cluster, found, verdict, found.journal_head(), comment)
+    say(f"{verdict} by {who}: {found.journal_head()}")
+
+
+def _ask(question: str) -> None:
+    """Raises CommandError unless a person types yes."""
+    try:
+        answer = screen.console().input(f"\n{question} Type yes: ")
+    except EOFError as ended:
+        raise CommandError("nobody answered, so nothing was decided", "Answer, or use --yes.") from ended
+    if answer.strip().lower() != "yes":
+        raise CommandError("not approved, nothing was decided", "To end the execution for good: kubectl interlock deny")
+
+
+def main() -> None:
+    """The entry point; kubectl finds it as kubectl-interlock on the PATH."""
+    app(prog_name="kubectl interlock")
