@@ -5,6 +5,8 @@ optional values before it is compiled. It holds the interpreter's lock and has n
 runbooks are evaluated in a process of their own with a deadline: see `celprocess`.
 """
 
+import logging
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,17 +17,25 @@ import cel
 from cel.stdlib import add_stdlib_to_context
 from pydantic import JsonValue
 
+# The library logs what a function of ours raised and raises it too; once is enough.
+logging.getLogger("cel").addHandler(logging.NullHandler())
+
 
 class ExpressionError(ValueError):
     """The expression does not compile, or has no value on this input; callers treat it as a failed check."""
 
 
 _TOKENS = re.compile(
-    r"""(?P<text>r?"(?:\\.|[^"\\])*"|r?'(?:\\.|[^'\\])*')"""
-    r"""|\.\?\s*(?P<optional>[A-Za-z_]\w*)"""
-    r"""|\[\?(?P<index>\s*(?:"[^"]*"|'[^']*'|\d+)\s*)\]"""
-    r"""|\.\s*(?P<field>[A-Za-z_]\w*)(?P<call>\s*\()?"""
-    r"""|(?P<rest>[A-Za-z_]\w*|[\s\S])"""
+    r"""(?P<opaque>//[^\n]*                                     # a comment
+          |[bB]?[rR]("{3}|'{3}|["'])[\s\S]*?\2                  # a raw string: no escapes
+          |("{3}|'{3}|["'])(?:\\[\s\S]|(?!\3)[^\\])*\3)       # a string
+    |\.\?\s*(?P<optional>[A-Za-z_]\w*)
+    |\[\?\s*(?P<index>"[^"]*"|'[^']*'|[0-9]+)\s*\]
+    |\.\s*(?P<field>[A-Za-z_]\w*)(?P<call>\s*\()?
+    |(?P<space>\s+)
+    |[A-Za-z_]\w*
+    |[\s\S]""",
+    re.VERBOSE,
 )
 
 
@@ -38,13 +48,13 @@ def rewrite_optionals(expression: str) -> str:
             out.append(f".optionalField('{token['optional']}')")
             optional = True
         elif token["index"]:
-            out.append(f".optionalField({token['index'].strip()})")
+            out.append(f".optionalField({token['index']})")
             optional = True
         elif token["field"] and optional and not token["call"]:
             out.append(f".optionalField('{token['field']}')")
         else:
             out.append(token[0])
-            optional = False
+            optional = optional and token["space"] is not None
     return "".join(out)
 
 
@@ -108,7 +118,7 @@ _SUFFIXES = {
     **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)")
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
 
 
 def quantity(text: object) -> float:
@@ -122,9 +132,12 @@ def quantity(text: object) -> float:
         raise ValueError(f"{text!r} is not a quantity such as 500m, 1.5 or 128Mi")
     number, exponent, suffix = match.groups()
     try:
-        return float(Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""])
+        value = float(Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""])
     except InvalidOperation as wrong:
         raise ValueError(f"{text!r} is not a quantity") from wrong
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is larger than any quantity")
+    return value
 
 
 def is_quantity(text: object) -> bool:
