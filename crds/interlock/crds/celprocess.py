@@ -1,4 +1,4 @@
-"""Evaluates CEL outside the caller's process, so that a runbook's expression can neither block nor outlive its deadline.
+"""Evaluates CEL outside the caller's process: a runbook's expression can neither block it nor outlive its deadline.
 
 One child process answers one line for each line; a child that misses the deadline is killed and the next evaluation
 starts a new one. A check that cannot be evaluated in time is a failed check.
@@ -7,6 +7,7 @@ starts a new one. A check that cannot be evaluated in time is a failed check.
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from types import TracebackType
@@ -17,6 +18,8 @@ from pydantic import JsonValue
 from interlock.crds.cel import ExpressionError, evaluate
 
 DEADLINE_SECONDS = 2.0
+_START_SECONDS = 30.0
+_LAST_RESORT_SECONDS = 60
 _LINE_LIMIT = 64 * 1024 * 1024
 
 
@@ -61,6 +64,8 @@ class Evaluator:
         return value
 
     async def _ask(self, request: bytes, expression: str) -> dict[str, JsonValue]:
+        if self._child is not None and self._child.returncode is not None:
+            await self.close()
         child = self._child or await self._start()
         if child.stdin is None or child.stdout is None:
             raise ExpressionError("the evaluating process has no pipes")
@@ -74,7 +79,7 @@ class Evaluator:
         except asyncio.CancelledError:
             await self.close()
             raise
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ValueError):  # ValueError: an answer beyond the limit
             line = b""
         if not line:
             await self.close()
@@ -92,7 +97,13 @@ class Evaluator:
             limit=_LINE_LIMIT,
             start_new_session=True,
         )
-        ready = await asyncio.wait_for(self._child.stdout.readline(), 30) if self._child.stdout else b""
+        try:
+            ready = await asyncio.wait_for(self._child.stdout.readline(), _START_SECONDS) if self._child.stdout else b""
+        except TimeoutError:
+            ready = b""
+        except asyncio.CancelledError:
+            await self.close()
+            raise
         if ready != b"ready\n":
             await self.close()
             raise ExpressionError("the evaluating process did not start")
@@ -120,18 +131,20 @@ def _answer(line: str) -> dict[str, JsonValue]:
 
 def _plain(value: object) -> JsonValue:
     try:
-        json.dumps(value)
-    except TypeError:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
         raise ExpressionError(f"a {type(value).__name__} is not a value that a runbook can use") from None
     return value  # type: ignore[return-value]
 
 
 def serve() -> None:
-    """Answers requests on standard input until it closes."""
+    """Answers requests on standard input until it closes; ends itself where nobody is left to keep the deadline."""
     os.write(1, b"ready\n")
     for line in sys.stdin:
+        signal.alarm(_LAST_RESORT_SECONDS)
         sys.stdout.write(json.dumps(_answer(line)) + "\n")
         sys.stdout.flush()
+        signal.alarm(0)
 
 
 if __name__ == "__main__":
