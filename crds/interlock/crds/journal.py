@@ -6,6 +6,7 @@ Entry n's hash covers entry n and the hash of entry n-1; the first covers the ex
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -70,6 +71,15 @@ def genesis(uid: str, request: Digest) -> str:
     return hashlib.sha256(f"{uid}\n{request}".encode()).hexdigest()
 
 
+# What PROSE_PATTERN refuses and JSON carries as it is.
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+def _encoded(data: Mapping[str, JsonValue]) -> str:
+    """Canonical JSON with unseen characters escaped: what a log or an error message says must always be recordable."""
+    return _UNSEEN.sub(lambda unseen: f"\\u{ord(unseen[0]):04x}", canonical(data).decode())
+
+
 def _link(previous: str, entry: Mapping[str, JsonValue]) -> str:
     return hashlib.sha256(previous.encode() + b"\n" + canonical(entry)).hexdigest()
 
@@ -83,7 +93,7 @@ def extend(start: str, journal: Sequence[Entry], events: Iterable[Event], at: Ti
     entries = list(journal)
     for event in events:
         previous = entries[-1].hash if entries else start
-        data = canonical(event.data).decode()
+        data = _encoded(event.data)
         content = _content(len(entries), at, event.event, event.step, data)
         entries.append(
             Entry(seq=len(entries), at=at, event=event.event, step=event.step, data=data, hash=_link(previous, content))
