@@ -36,6 +36,10 @@ class Parameter(Model):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
+        if self.type != "integer" and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"parameter {self.name!r}: minimum and maximum bound integers, not a {self.type}")
+        if self.type != "string" and (self.pattern is not None or self.allowed):
+            raise ValueError(f"parameter {self.name!r}: pattern and allowed bound strings, not a {self.type}")
         if self.type == "integer" and (self.minimum is None or self.maximum is None):
             raise ValueError(f"parameter {self.name!r}: an integer needs minimum and maximum")
         if self.type == "string" and not (self.pattern or self.allowed):
