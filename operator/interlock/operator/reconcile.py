@@ -50,7 +50,14 @@ class Reconciler:
     """Takes executions forward."""
 
     def __init__(
-        self, facts: Facts, steps: Steps, runners: Runners, recorder: Recorder, rhythm: Rhythm, clock: Clock = utc_now
+        self,
+        *,
+        facts: Facts,
+        steps: Steps,
+        runners: Runners,
+        recorder: Recorder,
+        rhythm: Rhythm,
+        clock: Clock = utc_now,
     ) -> None:
         self._facts = facts
         self._steps = steps

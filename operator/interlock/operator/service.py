@@ -83,11 +83,11 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[tuple[Leadershi
         observer = Observer(api)
         checks = Checks(observer, evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
         reconciler = Reconciler(
-            Facts(api, observer, checks, allow_unvetted=settings.allow_unvetted, clock=utc_now),
-            Steps(api, runners, checks, evaluator, _key(settings.data_dir / "redaction.key")),
-            runners,
-            Recorder(api, leadership, archive, Events(api, identity)),
-            Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),
+            facts=Facts(api, observer, checks, allow_unvetted=settings.allow_unvetted, clock=utc_now),
+            steps=Steps(api, runners, checks, evaluator, _key(settings.data_dir / "redaction.key")),
+            runners=runners,
+            recorder=Recorder(api, leadership, archive, Events(api, identity)),
+            rhythm=Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),
         )
         queue = Queue(_only_as_leader(reconciler))
         health = Health(leadership, queue)
@@ -119,8 +119,7 @@ def _from_thread(queue: Queue) -> Callable[[str], None]:
 
 
 async def _watch_over(watch: Watch) -> None:
-    while watch.alive:
-        await asyncio.sleep(0.5)
+    await asyncio.to_thread(watch.ended.wait)
     raise WatchEnded(f"the watch ended: {watch.error or 'without an error'}") from watch.error
 
 

@@ -30,6 +30,7 @@ class Watch:
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.ended = threading.Event()
         self.error: BaseException | None = None
 
     def start(self) -> None:
@@ -60,6 +61,8 @@ class Watch:
             )
         except Exception as error:  # noqa: BLE001 - whatever ends the thread is told to the supervisor
             self.error = error
+        finally:
+            self.ended.set()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

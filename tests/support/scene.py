@@ -1,0 +1,204 @@
+"""A stage for one execution: a Deployment, runbooks for it, people who ask and approve."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.identity import JSON_PATCH, Answer, Identity, Json
+from tests.support.installation import API, Installation
+from tests.support.waiting import eventually
+
+from interlock.crds.execution import TERMINAL, Reason, RunbookExecution, RunbookExecutionSpec, RunbookRef, Target
+from interlock.crds.execution import new_execution as execution_object
+from interlock.crds.runbook import Runbook
+from interlock.operator.archive import Archive, ArchivedExecution
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces"
+
+
+def operator_environment(kubeconfig: Path, data: Path) -> dict[str, str]:
+    """The environment of an operator with short waits."""
+    return {
+        **os.environ,
+        "INTERLOCK_OPERATOR_KUBECONFIG": str(kubeconfig),
+        "INTERLOCK_OPERATOR_DATA_DIR": str(data),
+        "INTERLOCK_OPERATOR_ALLOW_UNVETTED": "true",
+        "INTERLOCK_OPERATOR_LEASE_SECONDS": "3",
+        "INTERLOCK_OPERATOR_POLL_SECONDS": "0.2",
+        "INTERLOCK_OPERATOR_DRIFT_SECONDS": "1",
+        "INTERLOCK_OPERATOR_HEALTH_PORT": "0",
+    }
+
+
+def runbook(
+    family: str,
+    steps: Sequence[Json],
+    *,
+    checks: Sequence[Json] = ({"name": "always", "expression": "true"},),
+    **spec: Any,
+) -> Runbook:
+    """A runbook for Deployments with what the test is about; all else as small as it can be."""
+    return Runbook.model_validate(
+        {
+            "metadata": {"name": f"{family}-1.0.0"},
+            "spec": {
+                "family": family,
+                "version": "1.0.0",
+                "title": family,
+                "risk": "Low",
+                "targets": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+                "permissions": [
+                    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]},
+                    {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list"]},
+                ],
+                "allowedPaths": ["/spec/replicas", "/spec/template/**", "/metadata/labels/**"],
+                "steps": list(steps),
+                "verification": {"checks": list(checks), "withinSeconds": 30},
+                **spec,
+            },
+        }
+    )
+
+
+def scaling(**spec: Any) -> Runbook:
+    """Sets the replicas to a parameter."""
+    return runbook(
+        "test-scale",
+        [{"name": "scale", "action": "scale", "with": {"replicas": "${parameters.replicas}"}}],
+        parameters=[{"name": "replicas", "description": "n", "type": "integer", "minimum": 0, "maximum": 9}],
+        **spec,
+    )
+
+
+def deployment(name: str, *, image: str = "app.example/web:1", replicas: int = 1) -> Json:
+    """A Deployment whose pods become ready."""
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": {"team": "shop"}},
+        "spec": {
+            "replicas": replicas,
+            "progressDeadlineSeconds": 10,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "web", "image": image, "env": [{"name": "MODE", "value": "on"}]}]},
+            },
+        },
+    }
+
+
+@dataclass
+class Scene:
+    """One namespace with a Deployment `web`."""
+
+    installation: Installation
+    namespace: str
+    archive: Path
+    requester: Identity
+    approver: Identity
+    _opted_in: set[str] = field(default_factory=set)
+
+    @classmethod
+    def prepare(cls, installation: Installation, namespace: str, archive: Path) -> "Scene":
+        """With nothing in it but the people's rights and the Deployment."""
+        requester, approver = installation.person("erin"), installation.person("bob")
+        installation.bind("erin", "interlock-requester", namespace)
+        installation.bind("bob", "interlock-approver", namespace)
+        scene = cls(installation, namespace, archive, requester, approver)
+        scene.create(deployment("web"))
+        return scene
+
+    @property
+    def admin(self) -> Identity:
+        """The owner of the namespace's workloads."""
+        return self.installation.admin
+
+    def create(self, body: Json) -> Json:
+        """Creates a Deployment."""
+        answer = self.admin.post(f"{DEPLOYMENTS}/{self.namespace}/deployments", body)
+        assert answer.ok, answer
+        return answer.body
+
+    def workload(self, name: str = "web") -> Json:
+        """A Deployment as it is now."""
+        return self.admin.get(f"{DEPLOYMENTS}/{self.namespace}/deployments/{name}").body
+
+    def change(self, patch: Json, name: str = "web") -> Json:
+        """Changes a Deployment as its owner would."""
+        answer = self.admin.patch(f"{DEPLOYMENTS}/{self.namespace}/deployments/{name}", patch)
+        assert answer.ok, answer
+        return answer.body
+
+    def use(self, *runbooks: Runbook) -> None:
+        """Publishes runbooks under a version of this namespace's own and grants them here."""
+        self.installation.opt_in(self.namespace, runbooks)
+
+    def request(
+        self,
+        book: Runbook,
+        parameters: dict[str, str] | None = None,
+        *,
+        name: str = "fix",
+        digest: str | None = None,
+        target: str = "web",
+        dry_run: bool = False,
+    ) -> Answer:
+        """Asks for a runbook as the requester."""
+        spec = RunbookExecutionSpec(
+            runbook=RunbookRef(name=book.metadata.name, digest=digest or book.digest()),
+            target=Target(api_version="apps/v1", kind="Deployment", namespace=self.namespace, name=target),
+            parameters=parameters or {},
+            reason=Reason(summary="a test"),
+            requested_by=self.requester.name,
+            dry_run=dry_run,
+        )
+        return self.requester.post(self.path(), execution_object(name=name, namespace=self.namespace, spec=spec))
+
+    def path(self, name: str = "") -> str:
+        """Where executions are served."""
+        return f"{API}/namespaces/{self.namespace}/runbookexecutions" + (f"/{name}" if name else "")
+
+    def execution(self, name: str = "fix") -> RunbookExecution:
+        """An execution as it is now."""
+        answer = self.admin.get(self.path(name))
+        assert answer.ok, answer
+        return RunbookExecution.from_object(answer.body)
+
+    def reaches(self, *phases: str, name: str = "fix", seconds: float = 60) -> RunbookExecution:
+        """Waits for one of the phases; fails at once if it ends in another."""
+
+        def look() -> RunbookExecution | None:
+            found = self.execution(name)
+            phase = found.status.phase if found.status else None
+            if phase in TERMINAL and phase not in phases:
+                raise AssertionError(f"ended as {phase}: {found.status}")
+            return found if phase in phases else None
+
+        return eventually(f"{name} to be {' or '.join(phases)}", look, seconds)
+
+    def decide(self, verdict: str = "Approve", *, by: Identity | None = None, name: str = "fix") -> Answer:
+        """Decides on the plan that is offered now."""
+        who = by or self.approver
+        status = self.execution(name).status
+        assert status and status.plan
+        decision = {"by": who.name, "subject": status.plan.digest, "verdict": verdict}
+        return self.append_decision(decision, who, name)
+
+    def append_decision(self, decision: Json, who: Identity, name: str = "fix") -> Answer:
+        """Adds a decision as a person would."""
+        first = not self.execution(name).spec.decisions
+        value: object = [decision] if first else decision
+        path = "/spec/decisions" if first else "/spec/decisions/-"
+        return who.patch(self.path(name), [{"op": "add", "path": path, "value": value}], JSON_PATCH)
+
+    def archived(self, uid: str) -> ArchivedExecution:
+        """The archived execution, once it is there."""
+        archive = Archive(f"sqlite:///{self.archive}")
+        try:
+            return eventually(f"{uid} to be archived", lambda: archive.get(uid))
+        finally:
+            archive.close()
