@@ -90,6 +90,12 @@ class Identity:
         finally:
             connection.close()
 
+    def name_at_the_server(self) -> str:
+        """The user name that the API server knows these credentials by."""
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        return str(self.post(path, review).body["status"]["userInfo"]["username"])
+
     def get(self, path: str) -> Answer:
         """Reads."""
         return self.request("GET", path)
