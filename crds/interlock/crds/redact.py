@@ -15,26 +15,37 @@ from pydantic import JsonValue
 HIDDEN = "[redacted]"
 
 _NAME = re.compile(
-    r"(?i)(?:^|[-_./ ])(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key"
-    r"|credentials?|auth(?:orization)?|session|cookie|dsn|conn(?:ection)?[-_]?str(?:ing)?|signing[-_]?key|salt|cert)"
-    r"(?:$|[-_./ 0-9])"
+    r"""(?i)(?:pass(?:word|wd|phrase)|secret|token)s?(?:$|[-_./\ 0-9])
+    |(?:^|[-_./\ ])(?:pass|pwd|api[-_]?key|access[-_]?key|private[-_]?key|signing[-_]?key|encryption[-_]?key
+        |credentials?|auth(?:orization)?|session(?:[-_]?(?:id|key))?$|cookie|dsn|conn(?:ection)?[-_]?str(?:ing)?
+        |salt|cert)(?:$|[-_./\ 0-9])""",
+    re.VERBOSE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKS = re.compile(
     r"""-----BEGIN[ A-Z]*PRIVATE\ KEY-----.*?(?:-----END[ A-Z]*PRIVATE\ KEY-----|\Z)
-    |eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?
+    |(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?
     |\b(?:AKIA|ASIA)[A-Z0-9]{16}\b
+    |\bAIza[A-Za-z0-9_-]{30,}
     |\bgh[pousr]_[A-Za-z0-9]{20,}\b
+    |\b(?:github_pat_|glpat-|npm_|[rs]k_live_)[A-Za-z0-9_-]{16,}
     |\bxox[abprs]-[A-Za-z0-9-]{10,}
     |\bsk-[A-Za-z0-9_-]{16,}
-    |(?<=://)[^\s/:@]*:[^\s/@]+(?=@)
+    |(?<=://)[^\s/:@"']*:[^\s/"']+(?=@(?!sha256:))
+    |(?<=://)[A-Za-z0-9_-]{16,}(?=@(?!sha256:))
     |(?i:(?<=bearer\ ))[A-Za-z0-9._~+/=-]{8,}
-    |(?i:(?<=basic\ ))[A-Za-z0-9+/=]{8,}""",
+    |(?i:(?<=basic\ ))(?=[a-z]*[A-Z0-9+/=])[A-Za-z0-9+/=]{8,}""",
     re.VERBOSE | re.DOTALL,
 )
+# `name=value`, `"name": "value"` also where quotes are escaped, and `--name value`. The text is anybody's, so repetitions
+# that could start anywhere are bounded.
 _ASSIGNED = re.compile(
-    r"(?i)(?P<name>[\w.-]*(?:password|passwd|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential)"
-    r"[\w.-]*)(?P<join>[\"']?\s*[:=]\s*[\"']?)(?P<value>[^\s\"',;&]+)"
+    r"""(?i)(?P<name>(?P<flag>(?<!\S)--?)?
+        [\w.-]{0,64}(?:password|passwd|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential)
+        [\w.-]{0,64})
+    (?P<join>\\*["']?\s{0,8}[:=]\s{0,8}|(?(flag)\s{1,8}|(?!)))
+    (?P<value>(?P<quote>\\*["']).*?(?:(?P=quote)|$)|[^\s"',;&\\]+)""",
+    re.VERBOSE | re.MULTILINE,
 )
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 
@@ -60,7 +71,12 @@ def looks_secret(value: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Text with tokens, keys, credentials in URLs and values assigned to secret names replaced."""
-    return _ASSIGNED.sub(lambda m: f"{m['name']}{m['join']}{HIDDEN}", _LOOKS.sub(HIDDEN, text))
+    return _ASSIGNED.sub(_without_value, _LOOKS.sub(HIDDEN, text))
+
+
+def _without_value(assigned: re.Match[str]) -> str:
+    quote = assigned["quote"] or ""
+    return f"{assigned['name']}{assigned['join']}{quote}{HIDDEN}{quote}"
 
 
 def redact_object(value: JsonValue, name: str = "") -> JsonValue:
@@ -68,13 +84,24 @@ def redact_object(value: JsonValue, name: str = "") -> JsonValue:
     if isinstance(value, dict):
         return _redact_mapping(value)
     if isinstance(value, list):
-        return [redact_object(item, name) for item in value]
+        return [
+            HIDDEN if _is_secret_flag(before) and isinstance(item, str) else redact_object(item, name)
+            for before, item in zip([None, *value], value, strict=False)
+        ]
     if isinstance(value, str):
         return HIDDEN if is_secret_name(name) and value else redact_text(value)
     return value
 
 
+def _is_secret_flag(argument: JsonValue) -> bool:
+    """Whether the next argument of a command line is a secret: `--password`, but not `--password=…`."""
+    return isinstance(argument, str) and argument.startswith("-") and is_secret_name(argument.lstrip("-"))
+
+
 def _redact_mapping(value: Mapping[str, JsonValue]) -> JsonValue:
+    items = value.get("items")
+    if value.get("kind") == "SecretList" and isinstance(items, list):
+        value = {**value, "items": [{"kind": "Secret", **item} if isinstance(item, dict) else item for item in items]}
     if value.get("kind") == "Secret":
         value = {
             key: dict.fromkeys(content, HIDDEN)
@@ -88,7 +115,7 @@ def _redact_mapping(value: Mapping[str, JsonValue]) -> JsonValue:
             result[key] = HIDDEN
         elif key == "value" and isinstance(content, str) and isinstance(value.get("name"), str):
             hide = is_secret_name(str(value["name"])) or looks_secret(content)
-            result[key] = HIDDEN if hide and content else content
+            result[key] = HIDDEN if hide and content else redact_text(content)
         elif isinstance(content, str):
             hide = is_secret_name(key) and not key.endswith(("Name", "Ref")) and content
             result[key] = HIDDEN if hide else redact_text(content)
