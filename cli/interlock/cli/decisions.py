@@ -6,9 +6,9 @@ The digest that is sent is that of what was shown: if it changed meanwhile the A
 from typing import Any, Literal
 
 from interlock.cli.cluster import Cluster, executions_path
-from interlock.cli.errors import CommandError, Refused
+from interlock.cli.errors import CommandError, Refused, as_usage
 from interlock.cli.executions import Seen
-from interlock.crds.execution import TERMINAL, Decision
+from interlock.crds.execution import TERMINAL, Cancellation, Decision
 
 Verdict = Literal["Approve", "Deny", "Confirm", "Resume", "Undo"]
 
@@ -39,7 +39,8 @@ def decide(cluster: Cluster, found: Seen, verdict: Verdict, subject: str, commen
         CommandError: the API server refuses it; the message says why.
     """
     who = cluster.whoami()
-    decision = Decision(by=who, subject=subject, verdict=verdict, comment=comment)
+    with as_usage("--comment"):
+        decision = Decision(by=who, subject=subject, verdict=verdict, comment=comment)
     try:
         cluster.json_patch(_path(found), [_append(found, decision)])
     except Refused as refused:
@@ -58,8 +59,10 @@ def cancel(cluster: Cluster, found: Seen, reason: str) -> str:
     if found.execution.spec.cancelled is not None:
         raise CommandError(f"{found.execution.key} was cancelled by {found.execution.spec.cancelled.by} already")
     who = cluster.whoami()
+    with as_usage("--comment"):
+        value = Cancellation(by=who, reason=reason).model_dump(mode="json", by_alias=True)
     try:
-        patch = {"op": "add", "path": "/spec/cancelled", "value": {"by": who, "reason": reason}}
+        patch = {"op": "add", "path": "/spec/cancelled", "value": value}
         cluster.json_patch(_path(found), [patch])
     except Refused as refused:
         raise _explained(refused, cluster, found, "", who) from refused

@@ -1,5 +1,10 @@
 """What a command says instead of a traceback: what is wrong, and the way out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+
 
 class CommandError(Exception):
     """The command cannot do what was asked; exit code 1."""
@@ -24,3 +29,14 @@ class Refused(CommandError):
     def __init__(self, status: int, message: str, way_out: str = "") -> None:
         super().__init__(message, way_out)
         self.status = status
+
+
+@contextmanager
+def as_usage(option: str) -> Iterator[None]:
+    """A value of `option` that the contract refuses becomes a UsageError that names it."""
+    try:
+        yield
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        way_out = "Control and invisible characters are refused everywhere, and lengths are bounded."
+        raise UsageError(f"{option}: {first['msg']}, got {str(first['input'])[:100]!r}", way_out) from wrong

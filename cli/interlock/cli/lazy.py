@@ -12,7 +12,7 @@ from interlock.cli.errors import CommandError
 
 
 class Deferred(TyperGroup):
-    """Stands for the Typer app `app` of a module until it is called."""
+    """Stands for the Typer app of a module (`module`, or `module:name`) until it is called."""
 
     def __init__(self, name: str, module: str, summary: str) -> None:
         super().__init__(name=name, help=summary, short_help=summary)
@@ -20,8 +20,15 @@ class Deferred(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """The context of the real command."""
-        command = typer.main.get_command(importlib.import_module(self._module).app)
+        module, _, name = self._module.partition(":")
+        try:
+            command = typer.main.get_command(getattr(importlib.import_module(module), name or "app"))
+        except ModuleNotFoundError as missing:
+            message = f"`interlock {self.name}` needs {missing.name}, which is not installed"
+            way_out = "Install the parts that you use: pip install 'interlock[operator,agents,lab]'"
+            raise CommandError(message, way_out) from missing
         command.name = self.name
+        command.params = [p for p in command.params if p.name not in ("install_completion", "show_completion")]
         return command.make_context(*args, **kwargs)
 
 

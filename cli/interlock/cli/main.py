@@ -40,7 +40,7 @@ class Interlock(Root):
 
     deferred = {  # noqa: RUF012 - typer takes a class, not an instance
         "demo": ("interlock.cli.demo.command", "Watch an alert become an approved, verified fix, on a lab of its own."),
-        "lab": ("interlock.lab.commands", "A local Kubernetes to try it on, and faults to inject."),
+        "lab": ("interlock.lab.commands:lab_app", "A local Kubernetes to try it on, and faults to inject."),
         "install": ("interlock.cli.install", "Put definitions, roles and policies on a cluster."),
         "doctor": ("interlock.cli.doctor", "Say what is missing or wrong in an installation, and the way out."),
         "namespace": ("interlock.cli.namespace", "Opt namespaces in to remediation."),

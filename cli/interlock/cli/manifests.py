@@ -1,0 +1,89 @@
+"""What is applied to a cluster, read from where it ships; and how it is applied or printed."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from interlock.cli.cluster import Cluster
+from interlock.cli.errors import CommandError, Refused
+from interlock.crds.manifests import Manifests, resources
+
+Manifest = dict[str, Any]
+Progress = Callable[[str], None]
+_SETTLE_SECONDS = 30
+
+
+def shipped(kind: Manifests) -> list[Manifest]:
+    """The manifests of that kind, in the order in which they are applied."""
+    return [document for path in resources(kind) for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def named(manifest: Manifest) -> str:
+    """Kind and name, for people."""
+    meta = manifest["metadata"]
+    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{manifest['kind']} {place}{meta['name']}"
+
+
+def apply_all(cluster: Cluster, manifests: Iterable[Manifest], progress: Progress) -> int:
+    """Applies them one after the other and returns how many.
+
+    Raises:
+        CommandError: the API server refuses one; the message names it.
+    """
+    count = 0
+    for manifest in manifests:
+        try:
+            cluster.apply(manifest)
+        except Refused as refused:
+            raise Refused(refused.status, f"{named(manifest)}: {refused.message}", refused.way_out) from refused
+        progress(named(manifest))
+        count += 1
+    return count
+
+
+def install_all(cluster: Cluster, progress: Progress) -> int:
+    """Applies definitions, waits until they are served, then applies roles, policies and guardrail.
+
+    Raises:
+        CommandError: something is refused, or the definitions do not come into force.
+    """
+    definitions = shipped("crds")
+    count = apply_all(cluster, definitions, progress)
+    for definition in definitions:
+        _wait_established(cluster, definition)
+    rest = shipped("install")
+    first, guarded = [m for m in rest if m["kind"] != "Guardrail"], [m for m in rest if m["kind"] == "Guardrail"]
+    count += apply_all(cluster, first, progress)
+    return count + _insistently(lambda: apply_all(cluster, guarded, progress))
+
+
+def print_yaml(manifests: Sequence[Manifest]) -> None:
+    """The manifests as a stream of YAML documents, for kubectl, a file or a review."""
+    sys.stdout.write(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=False))
+
+
+def _wait_established(cluster: Cluster, definition: Manifest) -> None:
+    path = cluster.path_of(definition)
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        conditions = (cluster.get(path).get("status") or {}).get("conditions") or []
+        if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+            return
+        time.sleep(0.1)
+    raise CommandError(f"{named(definition)} was not established within {_SETTLE_SECONDS} s")
+
+
+def _insistently(act: Callable[[], int]) -> int:
+    """Policies and definitions take a moment to be served: a refusal for that reason passes."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        try:
+            return act()
+        except Refused as refused:
+            if refused.status not in (403, 404, 422, 500) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

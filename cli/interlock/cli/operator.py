@@ -1,0 +1,27 @@
+"""`interlock operator run`."""
+
+import asyncio
+import logging
+
+import typer
+
+from interlock.operator.service import run as serve
+from interlock.operator.settings import OperatorSettings
+
+app = typer.Typer(no_args_is_help=True, help="Run the operator.")
+
+
+@app.callback()
+def operator() -> None:
+    """Run the operator."""
+
+
+@app.command()
+def run() -> None:
+    """Run the operator until SIGTERM or Ctrl-C, with settings from the environment.
+
+    Each setting is a variable INTERLOCK_OPERATOR_<NAME>: KUBECONFIG (none: the pod's own account), DATA_DIR,
+    ARCHIVE_URL, PROMETHEUS_URL, HEALTH_HOST, HEALTH_PORT; ALLOW_UNVETTED is for labs only.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(serve(OperatorSettings()))
