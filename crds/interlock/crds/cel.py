@@ -8,7 +8,7 @@ runbooks are evaluated in a process of their own with a deadline: see `celproces
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -153,7 +153,7 @@ def condition(container: Any, kind: str) -> str:
     return "Unknown"
 
 
-_FUNCTIONS = {
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "optionalField": _optional_field,
     "quantity": quantity,
     "isQuantity": is_quantity,

@@ -117,7 +117,7 @@ def _redact_mapping(value: Mapping[str, JsonValue]) -> JsonValue:
             hide = is_secret_name(str(value["name"])) or looks_secret(content)
             result[key] = HIDDEN if hide and content else redact_text(content)
         elif isinstance(content, str):
-            hide = is_secret_name(key) and not key.endswith(("Name", "Ref")) and content
+            hide = bool(content) and is_secret_name(key) and not key.endswith(("Name", "Ref"))
             result[key] = HIDDEN if hide else redact_text(content)
         else:
             result[key] = redact_object(content, key)

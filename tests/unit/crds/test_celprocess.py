@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from interlock.crds.cel import ExpressionError
 from interlock.crds.celprocess import Evaluator
 
-NUMBERS = list(range(1000))
+NUMBERS: list[JsonValue] = list(range(1000))
 ENDLESS = "n.all(a, n.all(b, n.all(c, a + b + c >= 0)))"
 
 

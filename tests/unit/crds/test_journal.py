@@ -42,7 +42,7 @@ def test_extending_at_once_or_one_by_one_is_the_same(journal: tuple[Entry, ...],
 def test_a_changed_entry_is_found_where_it_is(journal: tuple[Entry, ...], data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(journal) - 1))
     entry = journal[position]
-    change = data.draw(
+    change: dict[str, object] = data.draw(
         st.sampled_from(
             [
                 {"at": "2026-01-02T03:04:05.679Z"},
