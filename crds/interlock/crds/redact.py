@@ -37,8 +37,8 @@ _LOOKS = re.compile(
     |(?i:(?<=basic\ ))(?=[a-z]*[A-Z0-9+/=])[A-Za-z0-9+/=]{8,}""",
     re.VERBOSE | re.DOTALL,
 )
-# `name=value`, `"name": "value"` also where quotes are escaped, and `--name value`. The text is anybody's, so repetitions
-# that could start anywhere are bounded.
+# `name=value`, `"name": "value"` also where quotes are escaped, and `--name value`. The text is anybody's, so
+# repetitions that could start anywhere are bounded.
 _ASSIGNED = re.compile(
     r"""(?i)(?P<name>(?P<flag>(?<!\S)--?)?
         [\w.-]{0,64}(?:password|passwd|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential)
