@@ -4,11 +4,11 @@ import asyncio
 import logging
 
 import typer
-from interlock.agents.service import run as serve
 
+from interlock.agents.service import run as serve
 from interlock.agents.settings import AgentSettings
 
-app = typer.Typer(no_args_is_help=True, help="Run the agents.")
+app = typer.Typer(no_args_is_help=True, help="Run the agents.", rich_markup_mode=None)
 
 
 @app.callback()

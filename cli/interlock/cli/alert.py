@@ -15,7 +15,7 @@ import typer
 from interlock.cli.errors import CommandError, UsageError
 from interlock.cli.screen import as_json, say
 
-app = typer.Typer(no_args_is_help=True, help="Simulate alerts.")
+app = typer.Typer(no_args_is_help=True, help="Simulate alerts.", rich_markup_mode=None)
 _UNSET = "0001-01-01T00:00:00Z"
 
 

@@ -9,7 +9,7 @@ from interlock.cli.manifests import install_all, print_yaml, shipped
 from interlock.cli.options import Kubeconfig, connect
 from interlock.cli.screen import say
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from interlock.cli.screen import Output, as_json, say, table
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.runbooks import rbac
 
-app = typer.Typer(no_args_is_help=True, help="Opt namespaces in to remediation.")
+app = typer.Typer(no_args_is_help=True, help="Opt namespaces in to remediation.", rich_markup_mode=None)
 
 
 @app.command("opt-in")

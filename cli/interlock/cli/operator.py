@@ -8,7 +8,7 @@ import typer
 from interlock.operator.service import run as serve
 from interlock.operator.settings import OperatorSettings
 
-app = typer.Typer(no_args_is_help=True, help="Run the operator.")
+app = typer.Typer(no_args_is_help=True, help="Run the operator.", rich_markup_mode=None)
 
 
 @app.callback()

@@ -1,0 +1,40 @@
+"""`interlock doctor`: what is missing or wrong in this installation, and the way out."""
+
+from typing import Annotated
+
+import typer
+
+from interlock.cli.diagnosis import examine
+from interlock.cli.options import Context, Format, Kubeconfig, connect
+from interlock.cli.screen import Output, as_json, say, table
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def doctor(
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    prometheus: Annotated[str, typer.Option(help="Prometheus that the operator asks, to see whether it answers.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what is wrong.")] = False,
+    output: Format = Output.table,
+) -> None:
+    """Say what is missing or wrong in an installation, and the way out; exit code 1 if anything is.
+
+    Looks, as the caller, at definitions, policies, roles, accounts, the operator's Lease, guardrails, runbooks and
+    what they are granted. Asks the API server's authorizer whether the agents can do anything but ask. Changes nothing.
+    """
+    findings = list(examine(connect(context, kubeconfig), prometheus))
+    wrong = [finding for finding in findings if not finding.ok]
+    shown = wrong if quiet else findings
+    if output is Output.json:
+        as_json([vars(finding) for finding in shown])
+    else:
+        rows = [["OK" if f.ok else "WRONG", f.subject, f.says] for f in shown]
+        table(["", "looked at", "found"], rows, "all is well")
+        for finding in wrong:
+            say(f"\n{finding.subject}: {finding.says}", "red")
+            say(f"  way out: {finding.fix}")
+        say(f"\n{len(findings)} looked at, {len(wrong)} wrong", "red" if wrong else "green")
+    if wrong:
+        raise typer.Exit(1)
