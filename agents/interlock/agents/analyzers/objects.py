@@ -1,0 +1,366 @@
+"""The parts of Kubernetes objects that analyzers judge by, typed; everything else is ignored."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic.alias_generators import to_camel
+
+
+class Part(BaseModel):
+    """A part of an object as the API server writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, value: object) -> object:
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+class Metadata(Part):
+    """Who an object is."""
+
+    name: str
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+
+class Port(Part):
+    """A port that a container declares."""
+
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
+class Address(Part):
+    """Where a probe goes."""
+
+    port: int | str
+    path: str = "/"
+    scheme: str = "HTTP"
+
+
+class Probe(Part):
+    """How a container is probed."""
+
+    http_get: Address | None = None
+    tcp_socket: Address | None = None
+    grpc: Address | None = None
+    initial_delay_seconds: int = 0
+    period_seconds: int = 10
+    timeout_seconds: int = 1
+    failure_threshold: int = 3
+
+    @property
+    def address(self) -> Address | None:
+        """What is probed over the network, if anything is."""
+        return self.http_get or self.tcp_socket or self.grpc
+
+
+class KeyRef(Part):
+    """A reference to a Secret or ConfigMap, or to one key of it."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool = False
+
+
+class ValueFrom(Part):
+    """Where a variable's value comes from."""
+
+    secret_key_ref: KeyRef | None = None
+    config_map_key_ref: KeyRef | None = None
+
+
+class Variable(Part):
+    """An environment variable."""
+
+    name: str
+    value: str = ""
+    value_from: ValueFrom | None = None
+
+
+class EnvSource(Part):
+    """An object all of whose keys become variables."""
+
+    config_map_ref: KeyRef | None = None
+    secret_ref: KeyRef | None = None
+
+
+class Resources(Part):
+    """What a container may use, as quantities."""
+
+    limits: dict[str, str | int | float] = {}
+    requests: dict[str, str | int | float] = {}
+
+
+class Container(Part):
+    """A container as it is asked for."""
+
+    name: str
+    image: str = ""
+    ports: tuple[Port, ...] = ()
+    env: tuple[Variable, ...] = ()
+    env_from: tuple[EnvSource, ...] = ()
+    resources: Resources = Resources()
+    readiness_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+
+    def number(self, port: int | str) -> int | None:
+        """The number of a port given by number or name; None when no declared port has the name."""
+        if isinstance(port, int) or port.isdigit():
+            return int(port)
+        return next((p.container_port for p in self.ports if p.name == port), None)
+
+
+class SecretVolume(Part):
+    """A Secret mounted as files."""
+
+    secret_name: str = ""
+
+
+class ConfigMapVolume(Part):
+    """A ConfigMap mounted as files."""
+
+    name: str = ""
+
+
+class Volume(Part):
+    """A volume of a pod."""
+
+    name: str
+    secret: SecretVolume | None = None
+    config_map: ConfigMapVolume | None = None
+
+
+class PodSpec(Part):
+    """What a pod asks for."""
+
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    node_name: str = ""
+    node_selector: dict[str, str] = {}
+    service_account_name: str = ""
+
+    def container(self, name: str) -> Container | None:
+        """The container of this name."""
+        return next((c for c in (*self.init_containers, *self.containers) if c.name == name), None)
+
+
+class Waiting(Part):
+    """Why a container does not run."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Running(Part):
+    """Since when it runs."""
+
+    started_at: datetime | None = None
+
+
+class Terminated(Part):
+    """How a run ended."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run lasted."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class State(Part):
+    """What a container does."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Part):
+    """What a container does and did."""
+
+    name: str
+    ready: bool = False
+    restart_count: int = 0
+    image: str = ""
+    state: State = State()
+    last_state: State = State()
+
+    @property
+    def ended(self) -> Terminated | None:
+        """The last run that ended."""
+        return self.state.terminated or self.last_state.terminated
+
+    @property
+    def waiting(self) -> Waiting:
+        """Why it waits; empty when it does not."""
+        return self.state.waiting or Waiting()
+
+
+class Condition(Part):
+    """One aspect of an object."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+class PodStatus(Part):
+    """How a pod is."""
+
+    phase: str = ""
+    reason: str = ""
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(Part):
+    """A pod."""
+
+    metadata: Metadata
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.metadata.name
+
+    @property
+    def hash(self) -> str:
+        """Which pod template it was made from."""
+        return self.metadata.labels.get("pod-template-hash", "")
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being deleted or has completed."""
+        return self.metadata.deletion_timestamp is not None or self.status.phase == "Succeeded"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes traffic."""
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+    def statuses(self) -> Iterator[ContainerStatus]:
+        """The states of all its containers, those that initialise first."""
+        yield from self.status.init_container_statuses
+        yield from self.status.container_statuses
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of this type."""
+        return next((c for c in self.status.conditions if c.type == kind), None)
+
+
+class Involved(Part):
+    """What an event is about."""
+
+    kind: str = ""
+    name: str = ""
+    field_path: str = ""
+
+    @property
+    def container(self) -> str:
+        """The container that it is about, empty when it is about the whole object."""
+        return self.field_path.partition("{")[2].rstrip("}")
+
+
+class Event(Part):
+    """Something that a component said about an object."""
+
+    reason: str = ""
+    type: str = "Normal"
+    message: str = ""
+    count: int = 1
+    object: Involved = Involved()
+
+
+class Template(Part):
+    """What pods are made from."""
+
+    metadata: dict[str, JsonValue] = {}
+    spec: PodSpec = PodSpec()
+
+
+class Revision(Part):
+    """A ReplicaSet as a revision of its Deployment."""
+
+    name: str
+    revision: int = 0
+    hash: str = ""
+    created: datetime | None = None
+    wanted: int = 0
+    replicas: int = 0
+    ready: int = 0
+    template: Template = Template()
+    conditions: tuple[Condition, ...] = ()
+
+
+class WorkloadSpec(Part):
+    """What a workload asks for."""
+
+    replicas: int | None = None
+    paused: bool = False
+    template: Template = Template()
+
+
+class WorkloadStatus(Part):
+    """How a workload is."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    updated_replicas: int = 0
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+class Workload(Part):
+    """A Deployment, StatefulSet or DaemonSet."""
+
+    metadata: Metadata
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of this type."""
+        return next((c for c in self.status.conditions if c.type == kind), None)
+
+
+class Quota(Part):
+    """A ResourceQuota or LimitRange, by name."""
+
+    metadata: Metadata
+
+
+class Log(Part):
+    """The end of a container's log."""
+
+    pod: str
+    container: str
+    previous: bool = False
+    text: str = Field(default="")
+
+
+class Change(Part):
+    """One path in which the current pod template differs from the one before."""
+
+    path: str
+    before: JsonValue = None
+    after: JsonValue = None

@@ -1,0 +1,119 @@
+"""The store's tables. Times are RFC 3339 text in UTC, which sorts as time does in every database."""
+
+from sqlmodel import Field, SQLModel
+
+
+class AlertRow(SQLModel, table=True):
+    """An alert by its identity, with the last word on it."""
+
+    __tablename__ = "alerts"
+
+    identity: str = Field(primary_key=True)
+    name: str
+    status: str
+    starts_at: str
+    ends_at: str | None = None
+    labels: str
+    annotations: str
+    fingerprint: str = ""
+    generator_url: str = ""
+    received_at: str
+    incident_id: str | None = Field(default=None, index=True)
+    handled: bool = Field(default=False, index=True)
+    note: str = ""
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A delivery of which the sender left something out."""
+
+    __tablename__ = "truncated_deliveries"
+
+    id: int | None = Field(default=None, primary_key=True)
+    received_at: str
+    group_key: str
+    alerts: int
+    truncated: int
+
+
+class IncidentRow(SQLModel, table=True):
+    """An incident: where it stands, and when it is looked at next."""
+
+    __tablename__ = "incidents"
+
+    id: str = Field(primary_key=True)
+    state: str = Field(index=True)
+    target_kind: str
+    target_namespace: str | None = None
+    target_name: str
+    title: str
+    severity: str = ""
+    opened_at: str
+    updated_at: str
+    closed_at: str | None = Field(default=None, index=True)
+    next_at: str | None = Field(default=None, index=True)
+    reason: str = ""
+    attempts: int = 0
+    looks: int = 0
+    verdict: str = ""
+    confidence: float | None = None
+    diagnosis: str = ""
+
+
+class TimelineRow(SQLModel, table=True):
+    """Something that happened to an incident."""
+
+    __tablename__ = "timeline"
+
+    id: int | None = Field(default=None, primary_key=True)
+    incident_id: str = Field(index=True)
+    at: str
+    event: str
+    text: str
+
+
+class EvidenceRow(SQLModel, table=True):
+    """One piece of evidence, of the last look; `content` is None when it could not be collected."""
+
+    __tablename__ = "evidence"
+
+    incident_id: str = Field(primary_key=True)
+    item_id: str = Field(primary_key=True)
+    kind: str
+    source: str
+    collected_at: str
+    digest: str | None = None
+    truncated: bool = False
+    content: str | None = None
+    missing: str = ""
+
+
+class FindingRow(SQLModel, table=True):
+    """One hypothesis of the last look, best first."""
+
+    __tablename__ = "findings"
+
+    incident_id: str = Field(primary_key=True)
+    rank: int = Field(primary_key=True)
+    cause: str
+    confidence: float
+    content: str
+
+
+class ExecutionRow(SQLModel, table=True):
+    """An execution that was asked for: written before it is created, so that nothing is asked for twice."""
+
+    __tablename__ = "executions"
+
+    name: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    incident_id: str = Field(index=True)
+    attempt: int
+    handover: bool = False
+    runbook: str
+    parameters: str
+    body: str
+    created: bool = False
+    phase: str = "Pending"
+    message: str = ""
+    ended: bool = Field(default=False, index=True)
+    updated_at: str
