@@ -8,10 +8,11 @@ UV_VERSION := 0.13.8
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .bootstrap/bin/uv)
 BIN := .venv/bin
 READY := .venv/.synced
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-unit test-cluster check generate bench format clean
+.PHONY: help demo lab test test-unit test-cluster tools check generate bench format clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,14 +23,19 @@ demo: $(READY) ## Watch an alert become a verified fix on a lab cluster (YES=1: 
 lab: $(READY) ## Start a lab cluster that stays until `make clean` or `.venv/bin/interlock lab down`
 	@$(BIN)/interlock lab up
 
+# Where the lab's tools are not compiled yet, the unit tests do not wait for them.
 test: $(READY) ## All tests; those of the cluster share one lab
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m tools.lab_tools --ready || $(MAKE) --no-print-directory test-unit tools
+	$(PYTEST) $(ARGS)
 
 test-unit: $(READY) ## The tests that need no cluster
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/unit $(ARGS)
+	$(PYTEST) tests/unit $(ARGS)
 
-test-cluster: $(READY) ## The tests that need a cluster
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/cluster $(ARGS)
+test-cluster: $(READY) tools ## The tests that need a cluster
+	$(PYTEST) tests/cluster $(ARGS)
+
+tools: $(READY) ## Compile the lab's tools, once, into ~/.cache/interlock
+	@$(BIN)/python -m tools.lab_tools
 
 check: $(READY) ## Format, lint, types, import contracts, generated files
 	$(BIN)/ruff format --check .

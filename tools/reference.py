@@ -1,0 +1,134 @@
+"""Writes what the documentation says about the contract's code, so that it cannot say something else.
+
+Run as `python -m tools.reference [--check]`; `--check` writes nothing and fails on drift. The resources' fields are
+written by `interlock.crds.generate`.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from interlock.crds.actions import ACTIONS, Arguments
+from interlock.crds.causes import CAUSES
+from interlock.crds.cel import FUNCTIONS
+from interlock.crds.execution import STARTED, TERMINAL, TRANSITIONS
+
+ROOT = Path(__file__).parents[1]
+GENERATED = "Generated from {source}; edit that, then run `make generate`."
+_BLOCK = r"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
+
+
+def actions_page() -> str:
+    """Every action with its arguments."""
+    lines = [
+        "# Actions",
+        "",
+        GENERATED.format(source="`crds/interlock/crds/actions.py`"),
+        "",
+        "What a step may write under `action`, and the arguments under `with`. Arguments are strings; `${…}` holds CEL",
+        "that is evaluated when the step is planned. No action takes a namespace: a runbook acts in its target's own.",
+        f"Expressions may also call {', '.join(f'`{name}`' for name in sorted(FUNCTIONS))}.",
+        "",
+    ]
+    for name, arguments in sorted(ACTIONS.items()):
+        lines += [f"## {name}", "", arguments.summary, ""]
+        lines += ["It only looks.", ""] if not arguments.writes else []
+        lines += [*_arguments(arguments), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _arguments(arguments: type[Arguments]) -> Iterator[str]:
+    yield "| Argument | Default | Meaning |"
+    yield "|---|---|---|"
+    for name, field in arguments.model_fields.items():
+        default = "must be given" if field.is_required() else "" if field.default is None else f"`{field.default}`"
+        yield f"| `{field.alias or name}` | {default} | {field.description} |"
+
+
+def causes_page() -> str:
+    """Every cause by its family."""
+    lines = [
+        "# Causes",
+        "",
+        GENERATED.format(source="`crds/interlock/crds/causes.py`"),
+        "",
+        "A cause names what must be changed and how it is wrong: where the fault was made, not where it hurts. A runbook",
+        "lists the causes that it cures under `addresses`; a diagnosis names one. A runbook for a family answers all of",
+        "it, a refinement such as `workload.image.not-found.tag` counts as the cause before it, and a diagnosis that is",
+        "sure only of the family says the family.",
+        "",
+        "| Family | Causes |",
+        "|---|---|",
+    ]
+    for family in sorted({cause.rpartition(".")[0] for cause in CAUSES}):
+        names = sorted(cause.rpartition(".")[2] for cause in CAUSES if cause.rpartition(".")[0] == family)
+        lines.append(f"| `{family}` | {', '.join(names)} |")
+    return "\n".join(lines) + "\n"
+
+
+def phases_graph() -> str:
+    """The phases of an execution as a Mermaid graph."""
+    edges = [f"    {phase} --> {after}" for phase, next_ones in TRANSITIONS.items() for after in sorted(next_ones)]
+    return "\n".join(
+        [
+            "```mermaid",
+            "flowchart LR",
+            *edges,
+            "    classDef started stroke-width:3px",
+            "    classDef final stroke-dasharray:4",
+            f"    class {','.join(sorted(STARTED))} started",
+            f"    class {','.join(sorted(TERMINAL))} final",
+            "```",
+            "",
+        ]
+    )
+
+
+def with_block(text: str, name: str, content: str) -> str:
+    """The text with the block between `<!-- generated: name -->` and `<!-- end -->` replaced.
+
+    Raises:
+        ValueError: the text has no such block.
+    """
+    replaced, count = re.subn(_BLOCK.format(name=name), lambda m: m[1] + content + m[2], text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"expected one block `<!-- generated: {name} -->`, found {count}")
+    return replaced
+
+
+def generated(root: Path) -> dict[Path, str]:
+    """Every file that is written here, by its path in the repository."""
+    architecture = Path("docs/architecture.md")
+    return {
+        Path("docs/reference/actions.md"): actions_page(),
+        Path("docs/reference/causes.md"): causes_page(),
+        architecture: with_block((root / architecture).read_text(), "phases", phases_graph()),
+    }
+
+
+def drifted(root: Path) -> list[Path]:
+    """The files that are not what the code says."""
+    return [
+        path for path, text in generated(root).items() if not (root / path).is_file() or (root / path).read_text() != text
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes the files, or with --check only compares them; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.reference", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is not current")
+    options = parser.parse_args(arguments)
+    stale = drifted(ROOT)
+    for path in stale:
+        if options.check:
+            print(f"{path} is not what the code says: run `make generate`", file=sys.stderr)
+        else:
+            (ROOT / path).write_text(generated(ROOT)[path])
+            print(f"wrote {path}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
