@@ -1,0 +1,142 @@
+"""Whatever somebody binds to the operator by mistake, it decides and records, and changes no workload itself."""
+
+import secrets
+
+import pytest
+from tests.support.executions import PLAN, Place, allowed, refused
+from tests.support.identity import JSON_PATCH, Identity, Json
+
+from interlock.crds.names import EXECUTION_UID_LABEL, OPERATOR_USER, RUNNER_SECRET_TYPE, RUNNERS_NAMESPACE
+
+RUNNERS = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}"
+
+
+@pytest.fixture(scope="module")
+def almighty(shop: Place) -> Identity:
+    """The operator with all rights that there are."""
+    return shop.installation.admin.impersonating(OPERATOR_USER, "system:serviceaccounts", "system:masters")
+
+
+@pytest.fixture(scope="module")
+def bound(shop: Place) -> Identity:
+    """The operator's real account, bound to cluster-admin in the namespace by mistake."""
+    shop.installation.bind(OPERATOR_USER, "cluster-admin", shop.namespace)
+    return shop.installation.operator
+
+
+def deployment(name: str) -> Json:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "web"}]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+@pytest.mark.parametrize("query", ["", "?dryRun=All"])
+def test_a_workload_is_not_changed_even_by_an_operator_bound_to_cluster_admin(
+    shop: Place, bound: Identity, query: str
+) -> None:
+    path, name = f"/apis/apps/v1/namespaces/{shop.namespace}/deployments", f"web-{secrets.token_hex(2)}"
+    allowed(shop.installation.admin.post(path, deployment(name)))
+    change = {"spec": {"replicas": 3}}
+    refused(bound.patch(f"{path}/{name}{query}", change), "the operator may not UPDATE apps/deployments")
+    refused(bound.patch(f"{path}/{name}/scale{query}", change), "the operator may not UPDATE apps/deployments/scale")
+    refused(bound.delete(f"{path}/{name}{query}"), "the operator may not DELETE apps/deployments")
+
+
+def test_nor_is_anything_else(shop: Place, almighty: Identity) -> None:
+    for method, path, body in (
+        ("POST", "/api/v1/namespaces", {"metadata": {"name": "x"}}),
+        ("POST", f"/api/v1/namespaces/{shop.namespace}/secrets", {"metadata": {"name": "x"}}),
+        ("DELETE", f"/api/v1/namespaces/{shop.namespace}", None),
+        ("POST", shop.path, shop.request(by=OPERATOR_USER)),
+        ("DELETE", shop.execution("Pending").path, None),
+        ("POST", "/apis/coordination.k8s.io/v1/namespaces/default/leases", {"metadata": {"name": "x"}}),
+        ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", {"metadata": {"name": "x"}, "rules": []}),
+    ):
+        refused(almighty.request(method, path, body), "the operator may not")
+
+
+def test_it_neither_asks_nor_decides(shop: Place, almighty: Identity) -> None:
+    execution = shop.execution()
+    allowed(execution.move("AwaitingApproval"))
+    for operation in (
+        {
+            "op": "add",
+            "path": "/spec/decisions/-",
+            "value": {"by": OPERATOR_USER, "verdict": "Approve", "subject": PLAN},
+        },
+        {"op": "add", "path": "/spec/cancelled", "value": {"by": OPERATOR_USER}},
+    ):
+        assert almighty.patch(execution.path, [operation], JSON_PATCH).status == 403
+
+
+def test_it_keeps_the_record(shop: Place) -> None:
+    operator, execution = shop.installation.operator, shop.execution("Succeeded")
+    allowed(operator.patch(execution.path, {"metadata": {"labels": {"interlock.dev/archived": "yes"}}}))
+    event = {
+        "metadata": {"generateName": "rbx-"},
+        "involvedObject": {"kind": "RunbookExecution", "namespace": shop.namespace, "name": execution.name},
+        "reason": "Succeeded",
+    }
+    allowed(operator.post(f"/api/v1/namespaces/{shop.namespace}/events", event))
+
+
+def test_it_leads_by_its_lease(shop: Place) -> None:
+    leases = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases"
+    lease = {"metadata": {"name": "interlock-operator"}, "spec": {"holderIdentity": "operator-0"}}
+    allowed(shop.installation.operator.post(f"{leases}?dryRun=All", lease))
+    assert shop.installation.operator.get(f"{leases}/somebody-elses").status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "may"),
+    [
+        ("/api/v1/namespaces/{ns}/pods", True),
+        ("/apis/apps/v1/namespaces/{ns}/replicasets", True),
+        ("/apis/interlock.dev/v1alpha1/runbookexecutions", True),
+        ("/api/v1/namespaces", True),
+        ("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", True),
+        ("/api/v1/namespaces/kube-system/secrets", False),
+        (f"{RUNNERS}/secrets", False),
+        ("/api/v1/namespaces/default/pods", False),
+    ],
+)
+def test_what_it_reads(shop: Place, path: str, may: bool) -> None:
+    assert shop.installation.operator.get(path.format(ns=shop.namespace)).status == (200 if may else 403)
+
+
+def anchor(**changes: object) -> Json:
+    """The Secret that a token is bound to."""
+    metadata = {"name": f"rbx-{secrets.token_hex(4)}", "labels": {EXECUTION_UID_LABEL: "0b3c"}}
+    return {"metadata": metadata, "type": RUNNER_SECRET_TYPE, **changes}
+
+
+class TestSecrets:
+    def test_empty_ones_for_tokens_are_made_and_removed(self, shop: Place) -> None:
+        body = anchor()
+        allowed(shop.installation.operator.post(f"{RUNNERS}/secrets", body))
+        allowed(shop.installation.operator.delete(f"{RUNNERS}/secrets/{body['metadata']['name']}"))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"data": {"a": "Yg=="}},
+            {"stringData": {"a": "b"}},
+            {"type": "Opaque"},
+            {"metadata": {"name": "token", "labels": {EXECUTION_UID_LABEL: "0b3c"}}},
+            {"metadata": {"name": "rbx-without-execution"}},
+        ],
+    )
+    def test_others_are_not(self, shop: Place, change: Json) -> None:
+        answer = shop.installation.operator.post(f"{RUNNERS}/secrets", anchor(**change))
+        refused(answer, "the operator only creates and deletes empty Secrets")
+
+    def test_a_token_for_ever_is_not(self, shop: Place) -> None:
+        metadata = anchor()["metadata"] | {"annotations": {"kubernetes.io/service-account.name": "default"}}
+        body = anchor(type="kubernetes.io/service-account-token", metadata=metadata)
+        refused(shop.installation.operator.post(f"{RUNNERS}/secrets", body), "the operator only creates and deletes")
+
+    def test_other_peoples_are_not_deleted(self, shop: Place) -> None:
+        name = f"rbx-{secrets.token_hex(4)}"
+        allowed(shop.installation.admin.post(f"{RUNNERS}/secrets", {"metadata": {"name": name}}))
+        refused(shop.installation.operator.delete(f"{RUNNERS}/secrets/{name}"), "the operator only creates and deletes")

@@ -1,0 +1,282 @@
+"""A runbook's account does what the runbook was granted, where and while its namespace is opted in, and never more."""
+
+import copy
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.executions import Place, allowed, refused
+from tests.support.identity import Identity, Json
+from tests.support.waiting import eventually
+
+from interlock.crds.manifests import folder
+from interlock.crds.names import EXECUTION_UID_LABEL, RUNNER_SECRET_TYPE, RUNNERS_GROUP, RUNNERS_NAMESPACE
+from interlock.crds.runbook import REFUSED_GROUPS, REFUSED_RESOURCES, REFUSED_SUBRESOURCES, Runbook
+
+FAMILY = "tamper"
+RUNNERS = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}"
+POLICIES = "/apis/admissionregistration.k8s.io/v1"
+HOST = "a runbook may not change a workload's access to its host"
+ACCOUNT = "a runbook may not change the account that a workload runs as"
+SECURITY = "a runbook may not change a workload's security context"
+MOUNTS = "a runbook may not change a workload's containers, volumes or mounts"
+
+
+def runbook() -> Runbook:
+    """A runbook that is granted all kinds of workload."""
+    workloads = ["deployments", "deployments/scale", "statefulsets", "daemonsets", "replicasets"]
+    writes = ["get", "list", "create", "patch", "delete"]
+    spec: dict[str, Any] = {
+        "family": FAMILY,
+        "version": "1.0.0",
+        "title": "Try everything",
+        "risk": "High",
+        "targets": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+        "permissions": [
+            {"apiGroups": ["apps"], "resources": workloads, "verbs": writes},
+            {"apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": writes},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]},
+            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+        ],
+        "steps": [{"name": "scale", "action": "scale", "with": {"replicas": "1"}}],
+        "verification": {"checks": [{"name": "true", "expression": "true"}]},
+    }
+    return Runbook.model_validate({"metadata": {"name": f"{FAMILY}-1.0.0"}, "spec": spec})
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The runner's account, and one with all rights there are under the same name."""
+
+    shop: Place
+    real: Identity
+    almighty: Identity
+
+    @property
+    def admin(self) -> Identity:
+        return self.shop.installation.admin
+
+    def path(self, group: str, plural: str, name: str = "") -> str:
+        base = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        return f"{base}/namespaces/{self.shop.namespace}/{plural}{f'/{name}' if name else ''}"
+
+
+@pytest.fixture(scope="module")
+def runner(shop: Place) -> Runner:
+    shop.installation.opt_in(shop.namespace, [runbook()])
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:{FAMILY}.{shop.namespace}"
+    shop.installation.wait_for_right(user, "patch", "deployments.apps", shop.namespace)
+    almighty = shop.installation.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+    return Runner(shop, shop.installation.runner(FAMILY, shop.namespace), almighty)
+
+
+POD: Json = {
+    "containers": [
+        {"name": "web", "image": "web:1", "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}]},
+        {"name": "side", "image": "side:1"},
+    ],
+    "initContainers": [{"name": "init", "image": "init:1"}],
+    "volumes": [{"name": "tmp", "emptyDir": {}}],
+}
+TEMPLATE: Json = {"metadata": {"labels": {"app": "web"}}, "spec": POD}
+JOB: Json = {"template": {"spec": POD | {"restartPolicy": "Never"}}}
+SELECTED: Json = {"selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE}
+WORKLOADS: dict[str, tuple[str, str, Json]] = {
+    "Deployment": ("apps/v1", "deployments", SELECTED | {"replicas": 0}),
+    "StatefulSet": ("apps/v1", "statefulsets", SELECTED | {"replicas": 0, "serviceName": "web"}),
+    "DaemonSet": ("apps/v1", "daemonsets", SELECTED),
+    "ReplicaSet": ("apps/v1", "replicasets", SELECTED | {"replicas": 0}),
+    "CronJob": ("batch/v1", "cronjobs", {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {"spec": JOB}}),
+}
+
+
+def manifest(kind: str) -> Json:
+    version, _, spec = WORKLOADS[kind]
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": f"w-{secrets.token_hex(3)}"}, "spec": spec}
+
+
+def pod_patch(kind: str, change: Json) -> Json:
+    template = {"spec": {"template": {"spec": change}}}
+    return {"spec": {"jobTemplate": template}} if kind == "CronJob" else template
+
+
+def container(**changes: object) -> Json:
+    first, second = copy.deepcopy(POD["containers"])
+    return {"containers": [first | changes, second]}
+
+
+CHANGES: dict[str, tuple[Json, str]] = {
+    "another account": ({"serviceAccountName": "admin"}, ACCOUNT),
+    "another account by its old name": ({"serviceAccount": "admin"}, ACCOUNT),
+    "its token mounted or not": ({"automountServiceAccountToken": False}, ACCOUNT),
+    "the host's processes": ({"hostPID": True}, HOST),
+    "the host's memory": ({"hostIPC": True}, HOST),
+    "the host's network": ({"hostNetwork": True}, HOST),
+    "each other's processes": ({"shareProcessNamespace": True}, HOST),
+    "a node of its choice": ({"nodeName": "node-1"}, HOST),
+    "another user": ({"securityContext": {"runAsUser": 0}}, SECURITY),
+    "privileges": (container(securityContext={"privileged": True}), SECURITY),
+    "privileges of an init container": (
+        {"initContainers": [{"name": "init", "image": "init:1", "securityContext": {"privileged": True}}]},
+        SECURITY,
+    ),
+    "the host's files": ({"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, MOUNTS),
+    "a Secret": ({"volumes": [*POD["volumes"], {"name": "s", "secret": {"secretName": "s"}}]}, MOUNTS),
+    "another mount": (container(volumeMounts=[{"name": "tmp", "mountPath": "/etc"}]), MOUNTS),
+    "one container more": ({"containers": [*POD["containers"], {"name": "more", "image": "more"}]}, MOUNTS),
+    "one container less": ({"containers": POD["containers"][:1]}, MOUNTS),
+    "one init container more": ({"initContainers": [*POD["initContainers"], {"name": "m", "image": "m"}]}, MOUNTS),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_workload_keeps_who_it_is(runner: Runner, change: str) -> None:
+    """On a Deployment in full; that the other kinds are looked at too is the next test's."""
+    patch, words = CHANGES[change]
+    body = manifest("Deployment")
+    path = runner.path("apps/v1", "deployments")
+    allowed(runner.admin.post(path, body))
+    refused(runner.real.patch(f"{path}/{body['metadata']['name']}", pod_patch("Deployment", patch)), words)
+
+
+@pytest.mark.parametrize("kind", WORKLOADS)
+def test_every_kind_of_workload_keeps_it(runner: Runner, kind: str) -> None:
+    version, plural, _ = WORKLOADS[kind]
+    body = manifest(kind)
+    allowed(runner.admin.post(runner.path(version, plural), body))
+    path = runner.path(version, plural, body["metadata"]["name"])
+    refused(runner.real.patch(path, pod_patch(kind, {"serviceAccountName": "admin"})), ACCOUNT)
+    refused(runner.real.patch(path, pod_patch(kind, {"hostPID": True})), HOST)
+    refused(runner.real.patch(path, pod_patch(kind, {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]})), MOUNTS)
+    refused(runner.real.post(runner.path(version, plural), manifest(kind)), f"no runbook creates a bare {kind}")
+
+
+@pytest.mark.parametrize("kind", WORKLOADS)
+def test_what_a_rollback_changes_is_allowed(runner: Runner, kind: str) -> None:
+    version, plural, _ = WORKLOADS[kind]
+    body = manifest(kind)
+    allowed(runner.admin.post(runner.path(version, plural), body))
+    path = runner.path(version, plural, body["metadata"]["name"])
+    change = container(image="web:0", env=[{"name": "A", "value": "b"}], resources={"limits": {"memory": "1Gi"}})
+    allowed(runner.real.patch(path, pod_patch(kind, change)))
+    allowed(runner.real.patch(path, {"metadata": {"annotations": {"interlock.dev/last-step": "x"}}}))
+    if kind == "Deployment":
+        allowed(runner.real.patch(f"{path}/scale", {"spec": {"replicas": 1}}))
+    allowed(runner.real.delete(path))
+
+
+def test_jobs_and_pods_are_not_created(runner: Runner) -> None:
+    job = {"metadata": {"name": "job"}, "spec": JOB}
+    refused(runner.real.post(runner.path("batch/v1", "jobs"), job), "no runbook creates a bare Job")
+    pod = {"metadata": {"name": "pod"}, "spec": POD}
+    refused(runner.almighty.post(runner.path("v1", "pods"), pod), "no runbook creates a bare Pod")
+
+
+def test_a_runner_stays_in_its_namespace(runner: Runner) -> None:
+    body = {"metadata": {"name": "x"}}
+    refused(runner.almighty.post("/api/v1/namespaces/default/configmaps", body), "this namespace has not opted in")
+    other = f"test-{secrets.token_hex(4)}"
+    runner.shop.installation.opt_in(other)
+    answer = runner.almighty.post(f"/api/v1/namespaces/{other}/configmaps", body)
+    refused(answer, "this runner's account is for another namespace")
+    refused(runner.almighty.patch("/api/v1/nodes/node-1", {"spec": {"unschedulable": True}}), "for another namespace")
+    runner.admin.delete(f"/api/v1/namespaces/{other}")
+
+
+def test_only_the_account_for_the_cluster_writes_what_has_no_namespace(runner: Runner) -> None:
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:cordon.cluster"
+    for_cluster = runner.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+    allowed(for_cluster.patch("/api/v1/nodes/node-1?dryRun=All", {"spec": {"unschedulable": True}}))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v1/namespaces/{ns}/secrets", {"metadata": {"name": "x"}}),
+        ("POST", "/api/v1/namespaces/{ns}/serviceaccounts", {"metadata": {"name": "x"}}),
+        ("POST", "/api/v1/namespaces/{ns}/serviceaccounts/default/token", {"spec": {}}),
+        ("PATCH", "/api/v1/namespaces/{ns}", {"metadata": {"labels": {"a": "b"}}}),
+        ("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}/roles", {"metadata": {"name": "x"}, "rules": []}),
+        ("PATCH", "/apis/interlock.dev/v1alpha1/guardrails/default", {"spec": {"mode": "Observe"}}),
+        ("POST", "/api/v1/namespaces/{ns}/podtemplates", {"metadata": {"name": "x"}, "template": TEMPLATE}),
+    ],
+)
+def test_what_guards_the_cluster_is_out_of_reach(runner: Runner, method: str, path: str, body: Json | None) -> None:
+    refused(runner.almighty.request(method, path.format(ns=runner.shop.namespace), body), "no runbook writes")
+
+
+def test_the_policy_refuses_all_that_no_runbook_may_be_granted() -> None:
+    """Two lists of the same powers, one in the models and one in the manifest, must not part."""
+    policy = (folder("install") / "26-policy-runners.yaml").read_text()
+    for word in REFUSED_GROUPS | REFUSED_RESOURCES | REFUSED_SUBRESOURCES:
+        assert f"'{word}'" in policy
+
+
+def test_a_namespace_that_opts_out_is_left_at_once(runner: Runner) -> None:
+    namespace = f"/api/v1/namespaces/{runner.shop.namespace}"
+    path = runner.path("v1", "configmaps") + "?dryRun=All"
+    body = {"metadata": {"name": "x"}}
+    allowed(runner.real.post(path, body))
+    allowed(runner.admin.patch(namespace, {"metadata": {"labels": {"interlock.dev/remediation": "paused"}}}))
+    answer = eventually("the refusal", lambda: next((a for a in [runner.real.post(path, body)] if not a.ok), None))
+    refused(answer, "this namespace has not opted in")
+    allowed(runner.admin.patch(namespace, {"metadata": {"labels": {"interlock.dev/remediation": "enabled"}}}))
+    eventually("the runner to be allowed again", lambda: runner.real.post(path, body).ok)
+
+
+@pytest.fixture
+def stopped(runner: Runner) -> Iterator[Callable[[], None]]:
+    """Applies the emergency stop as it is shipped, but for one namespace, as other tests share the cluster."""
+    binding = yaml.safe_load((folder("install") / Path("emergency-stop/binding.yaml")).read_text())
+    binding["metadata"]["name"] += f"-{runner.shop.namespace}"
+    labels = {"kubernetes.io/metadata.name": runner.shop.namespace}
+    binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}
+    path = f"{POLICIES}/validatingadmissionpolicybindings"
+    yield lambda: allowed(runner.admin.post(path, binding))
+    runner.admin.delete(f"{path}/{binding['metadata']['name']}")
+
+
+def test_the_emergency_stop_ends_all_writes(runner: Runner, stopped: Callable[[], None]) -> None:
+    path = runner.path("v1", "configmaps")
+
+    def refusal() -> bool:
+        answer = runner.real.post(path, {"metadata": {"generateName": "x-"}})
+        return not answer.ok and "emergency stop" in answer.message
+
+    assert not refusal()
+    stopped()
+    eventually("the emergency stop", refusal)
+    allowed(runner.real.post(f"{path}?dryRun=All", {"metadata": {"generateName": "x-"}}))
+
+
+class TestMinting:
+    @pytest.fixture
+    def mint(self, runner: Runner) -> Callable[..., Any]:
+        operator = runner.shop.installation.operator
+        name = f"rbx-{secrets.token_hex(4)}"
+        secret = {"metadata": {"name": name, "labels": {EXECUTION_UID_LABEL: "1"}}, "type": RUNNER_SECRET_TYPE}
+        allowed(operator.post(f"{RUNNERS}/secrets", secret))
+        bound = {"boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": name}, "expirationSeconds": 600}
+
+        def minted(account: str = f"{FAMILY}.{runner.shop.namespace}", **changes: object) -> Any:
+            spec = {key: value for key, value in {**bound, **changes}.items() if value is not None}
+            return operator.post(f"{RUNNERS}/serviceaccounts/{account}/token", {"spec": spec})
+
+        return minted
+
+    def test_a_bound_token_of_ten_minutes_is_minted(self, mint: Callable[..., Any]) -> None:
+        allowed(mint())
+
+    @pytest.mark.parametrize(
+        "change", [{"expirationSeconds": 601}, {"expirationSeconds": None}, {"boundObjectRef": None}]
+    )
+    def test_a_longer_or_unbound_one_is_not(self, mint: Callable[..., Any], change: Json) -> None:
+        refused(mint(**change), "tokens are bound to a Secret named rbx-... and live at most 600 seconds")
+
+    def test_one_of_an_account_that_was_not_granted_is_not(self, mint: Callable[..., Any]) -> None:
+        answer = mint("default")
+        assert answer.status == 403
