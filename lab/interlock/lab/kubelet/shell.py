@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
 from interlock.lab.kubelet.client import ApiClient, Change
 from interlock.lab.kubelet.container import World
 from interlock.lab.kubelet.images import ImageTable
@@ -107,11 +105,9 @@ class Kubelet:
 
 
 def _report(task: "asyncio.Task[None]") -> None:
-    """A worker must not die unseen; a broken connection is the only thing expected to end one."""
-    if task.cancelled():
-        return
-    failure = task.exception()
-    if failure is not None and not isinstance(failure, aiohttp.ClientError):
+    """A worker must not die unseen."""
+    failure = None if task.cancelled() else task.exception()
+    if failure is not None:
         asyncio.get_running_loop().call_exception_handler(
             {"message": f"{task.get_name()} is no longer driven", "exception": failure, "task": task}
         )

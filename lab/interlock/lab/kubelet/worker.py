@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import Any
 
+import aiohttp
+
 from interlock.lab.errors import ApiError
 from interlock.lab.kubelet.client import ApiClient
 from interlock.lab.kubelet.container import World
@@ -52,7 +54,7 @@ class PodWorker:
                 continue
             try:
                 step = await self._step()
-            except ApiError:  # the pod is gone or changed: the watch brings what it is now
+            except (ApiError, aiohttp.ClientError, TimeoutError):  # gone, changed or not heard: the watch tells
                 await self._sleep_until(time.time() + RETRY_SECONDS)
                 continue
             if step.finished:

@@ -1,3 +1,4 @@
+// The lab's programs in one module, so that the packages that they have in common are compiled once.
 module interlock.dev/lab/tools
 
 go 1.26.0
@@ -15,9 +16,53 @@ tool (
 )
 
 require (
+	github.com/prometheus/alertmanager v0.33.0
+	github.com/prometheus/prometheus v0.313.0
 	go.etcd.io/etcd/server/v3 v3.7.3
+	k8s.io/kube-state-metrics/v2 v2.20.0
 	k8s.io/kubernetes v1.36.4
+	sigs.k8s.io/kwok v0.8.0
 )
+
+// Kubernetes builds from its staging repositories at its own version.
+replace (
+	k8s.io/api => k8s.io/api v0.36.4
+	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.4
+	k8s.io/apimachinery => k8s.io/apimachinery v0.36.4
+	k8s.io/apiserver => k8s.io/apiserver v0.36.4
+	k8s.io/cli-runtime => k8s.io/cli-runtime v0.36.4
+	k8s.io/client-go => k8s.io/client-go v0.36.4
+	k8s.io/cloud-provider => k8s.io/cloud-provider v0.36.4
+	k8s.io/cluster-bootstrap => k8s.io/cluster-bootstrap v0.36.4
+	k8s.io/code-generator => k8s.io/code-generator v0.36.4
+	k8s.io/component-base => k8s.io/component-base v0.36.4
+	k8s.io/component-helpers => k8s.io/component-helpers v0.36.4
+	k8s.io/controller-manager => k8s.io/controller-manager v0.36.4
+	k8s.io/cri-api => k8s.io/cri-api v0.36.4
+	k8s.io/cri-client => k8s.io/cri-client v0.36.4
+	k8s.io/cri-streaming => k8s.io/cri-streaming v0.36.4
+	k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.36.4
+	k8s.io/dynamic-resource-allocation => k8s.io/dynamic-resource-allocation v0.36.4
+	k8s.io/endpointslice => k8s.io/endpointslice v0.36.4
+	k8s.io/externaljwt => k8s.io/externaljwt v0.36.4
+	k8s.io/kms => k8s.io/kms v0.36.4
+	k8s.io/kube-aggregator => k8s.io/kube-aggregator v0.36.4
+	k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.36.4
+	k8s.io/kube-proxy => k8s.io/kube-proxy v0.36.4
+	k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.36.4
+	k8s.io/kubectl => k8s.io/kubectl v0.36.4
+	k8s.io/kubelet => k8s.io/kubelet v0.36.4
+	k8s.io/metrics => k8s.io/metrics v0.36.4
+	k8s.io/mount-utils => k8s.io/mount-utils v0.36.4
+	k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.36.4
+	k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.36.4
+	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.36.4
+	k8s.io/sample-controller => k8s.io/sample-controller v0.36.4
+	k8s.io/streaming => k8s.io/streaming v0.36.4
+)
+
+// The newest release whose module holds its built user interface; Prometheus needs only its models.
+replace github.com/prometheus/alertmanager => github.com/prometheus/alertmanager v0.31.1
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -354,78 +399,3 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.3 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
-
-replace k8s.io/api => k8s.io/api v0.36.4
-
-replace k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.4
-
-replace k8s.io/apimachinery => k8s.io/apimachinery v0.36.4
-
-replace k8s.io/apiserver => k8s.io/apiserver v0.36.4
-
-replace k8s.io/cli-runtime => k8s.io/cli-runtime v0.36.4
-
-replace k8s.io/client-go => k8s.io/client-go v0.36.4
-
-replace k8s.io/cloud-provider => k8s.io/cloud-provider v0.36.4
-
-replace k8s.io/cluster-bootstrap => k8s.io/cluster-bootstrap v0.36.4
-
-replace k8s.io/code-generator => k8s.io/code-generator v0.36.4
-
-replace k8s.io/component-base => k8s.io/component-base v0.36.4
-
-replace k8s.io/component-helpers => k8s.io/component-helpers v0.36.4
-
-replace k8s.io/controller-manager => k8s.io/controller-manager v0.36.4
-
-replace k8s.io/cri-api => k8s.io/cri-api v0.36.4
-
-replace k8s.io/cri-client => k8s.io/cri-client v0.36.4
-
-replace k8s.io/cri-streaming => k8s.io/cri-streaming v0.36.4
-
-replace k8s.io/csi-translation-lib => k8s.io/csi-translation-lib v0.36.4
-
-replace k8s.io/dynamic-resource-allocation => k8s.io/dynamic-resource-allocation v0.36.4
-
-replace k8s.io/endpointslice => k8s.io/endpointslice v0.36.4
-
-replace k8s.io/externaljwt => k8s.io/externaljwt v0.36.4
-
-replace k8s.io/kms => k8s.io/kms v0.36.4
-
-replace k8s.io/kube-aggregator => k8s.io/kube-aggregator v0.36.4
-
-replace k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.36.4
-
-replace k8s.io/kube-proxy => k8s.io/kube-proxy v0.36.4
-
-replace k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.36.4
-
-replace k8s.io/kubectl => k8s.io/kubectl v0.36.4
-
-replace k8s.io/kubelet => k8s.io/kubelet v0.36.4
-
-replace k8s.io/metrics => k8s.io/metrics v0.36.4
-
-replace k8s.io/mount-utils => k8s.io/mount-utils v0.36.4
-
-replace k8s.io/pod-security-admission => k8s.io/pod-security-admission v0.36.4
-
-replace k8s.io/sample-apiserver => k8s.io/sample-apiserver v0.36.4
-
-replace k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.36.4
-
-replace k8s.io/sample-controller => k8s.io/sample-controller v0.36.4
-
-replace k8s.io/streaming => k8s.io/streaming v0.36.4
-
-require (
-	github.com/prometheus/alertmanager v0.33.0
-	github.com/prometheus/prometheus v0.313.0
-	k8s.io/kube-state-metrics/v2 v2.20.0
-	sigs.k8s.io/kwok v0.8.0
-)
-
-replace github.com/prometheus/alertmanager => github.com/prometheus/alertmanager v0.31.1
