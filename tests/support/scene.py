@@ -1,8 +1,9 @@
 """A stage for one execution: a Deployment, runbooks for it, people who ask and approve."""
 
 import os
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ from tests.support.identity import JSON_PATCH, Answer, Identity, Json
 from tests.support.installation import API, Installation
 from tests.support.waiting import eventually
 
-from interlock.crds.execution import TERMINAL, Reason, RunbookExecution, RunbookExecutionSpec, RunbookRef, Target
+from interlock.crds.execution import (
+    TERMINAL,
+    Plan,
+    Reason,
+    RunbookExecution,
+    RunbookExecutionSpec,
+    RunbookExecutionStatus,
+    RunbookRef,
+    Target,
+)
 from interlock.crds.execution import new_execution as execution_object
 from interlock.crds.runbook import Runbook
 from interlock.operator.archive import Archive, ArchivedExecution
@@ -39,13 +49,18 @@ def runbook(
     checks: Sequence[Json] = ({"name": "always", "expression": "true"},),
     **spec: Any,
 ) -> Runbook:
-    """A runbook for Deployments with what the test is about; all else as small as it can be."""
+    """A runbook for Deployments with what the test is about; all else as small as it can be.
+
+    Published runbooks are immutable and the lab is shared, so the version is made from the content.
+    """
+    content = repr((steps, checks, sorted(spec.items())))
+    version = f"1.0.{zlib.crc32(content.encode())}"
     return Runbook.model_validate(
         {
-            "metadata": {"name": f"{family}-1.0.0"},
+            "metadata": {"name": f"{family}-{version}"},
             "spec": {
                 "family": family,
-                "version": "1.0.0",
+                "version": version,
                 "title": family,
                 "risk": "Low",
                 "targets": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
@@ -62,10 +77,10 @@ def runbook(
     )
 
 
-def scaling(**spec: Any) -> Runbook:
+def scaling(family: str = "test-scale", **spec: Any) -> Runbook:
     """Sets the replicas to a parameter."""
     return runbook(
-        "test-scale",
+        family,
         [{"name": "scale", "action": "scale", "with": {"replicas": "${parameters.replicas}"}}],
         parameters=[{"name": "replicas", "description": "n", "type": "integer", "minimum": 0, "maximum": 9}],
         **spec,
@@ -100,7 +115,6 @@ class Scene:
     archive: Path
     requester: Identity
     approver: Identity
-    _opted_in: set[str] = field(default_factory=set)
 
     @classmethod
     def prepare(cls, installation: Installation, namespace: str, archive: Path) -> "Scene":
@@ -158,6 +172,31 @@ class Scene:
         )
         return self.requester.post(self.path(), execution_object(name=name, namespace=self.namespace, spec=spec))
 
+    def ask(self, book: Runbook, parameters: dict[str, str] | None = None, **details: Any) -> None:
+        """Publishes and grants a runbook here, and asks for it; it must be taken."""
+        self.use(book)
+        answer = self.request(book, parameters, **details)
+        assert answer.ok, answer
+
+    def offered(self, name: str = "fix") -> Plan:
+        """The plan, once it is offered."""
+        status = self.reaches("AwaitingApproval", name=name).status
+        assert status is not None
+        assert status.plan is not None
+        return status.plan
+
+    def approve(self, name: str = "fix") -> None:
+        """Waits for the offer and approves it."""
+        self.offered(name)
+        answer = self.decide(name=name)
+        assert answer.ok, answer
+
+    def ends(self, *phases: str, name: str = "fix") -> RunbookExecutionStatus:
+        """The status, once it has ended so."""
+        status = self.reaches(*phases, name=name).status
+        assert status is not None
+        return status
+
     def path(self, name: str = "") -> str:
         """Where executions are served."""
         return f"{API}/namespaces/{self.namespace}/runbookexecutions" + (f"/{name}" if name else "")
@@ -184,7 +223,8 @@ class Scene:
         """Decides on the plan that is offered now."""
         who = by or self.approver
         status = self.execution(name).status
-        assert status and status.plan
+        assert status is not None
+        assert status.plan is not None
         decision = {"by": who.name, "subject": status.plan.digest, "verdict": verdict}
         return self.append_decision(decision, who, name)
 

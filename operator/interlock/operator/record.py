@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from typing import Any
 
+from interlock.crds.execution import RunbookExecution
 from interlock.crds.names import AUDIT_FINALIZER
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, Conflict, NotFound, Object
@@ -37,8 +38,8 @@ class Recorder:
             return
         for patch in session.patches(self._leadership.fence()):
             session.body = await self._write(session, patch)
+            await self._events.phase(RunbookExecution.from_object(session.body))
         session.written(session.body)
-        await self._events.phase(session.execution)
 
     async def _write(self, session: Session, patch: dict[str, Any]) -> Object:
         where = session.execution

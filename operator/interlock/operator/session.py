@@ -125,7 +125,8 @@ class Session:
 
     def patches(self, fence: Fence) -> list[dict[str, Any]]:
         """The status patches that make all pending events durable: one, unless the phase graph needs a stop between."""
-        patches, events = [], self.pending
+        patches: list[dict[str, Any]] = []
+        events = list(self.pending)
         while True:
             count = self._longest_legal(events)
             patches.append(self._patch(events[:count], fence))
@@ -142,6 +143,8 @@ class Session:
             state = core.apply(state, event, self.clock())
             if phase is None or state.phase in allowed:
                 best = count
+            if event.event == "PlanVoided":  # a void is a write of its own: the plan may change only after it
+                break
         return best or len(events)
 
     def _patch(self, events: Sequence[Event], fence: Fence) -> dict[str, Any]:
@@ -156,7 +159,7 @@ class Session:
             "conditions": [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in self._conditions()],
             **_for_people(state, journal, self.plan),
         }
-        if self.plan is not None:
+        if self.plan is not None and any(event.event == "Planned" for event in events):
             status["plan"] = self.plan.model_dump(mode="json", by_alias=True, exclude_none=True)
         if state.ended:
             status["completedAt"] = now
@@ -166,7 +169,8 @@ class Session:
         return [self.conditions[kind] for kind in sorted(self.conditions)]
 
     def _assume(self, patch: Mapping[str, Any]) -> None:
-        self.execution = RunbookExecution.from_object({**self.body, "status": patch["status"]})
+        status = {**(self.body.get("status") or {}), **patch["status"]}
+        self.execution = RunbookExecution.from_object({**self.body, "status": status})
 
     def written(self, body: dict[str, Any]) -> None:
         """The API server has taken everything that was pending."""

@@ -20,7 +20,7 @@ from interlock.crds.names import LAST_STEP_ANNOTATION
 from interlock.crds.runbook import Runbook, Step
 from interlock.operator.actions import ACTIONS
 from interlock.operator.actions.base import ActionRefused, Condition, Looking, Scene, Wanted, Writing
-from interlock.operator.api import Api, Object
+from interlock.operator.api import Api, Conflict, Object
 from interlock.operator.changes import (
     ABSENT,
     Leaf,
@@ -41,6 +41,7 @@ from interlock.operator.look import TargetGone
 from interlock.operator.runner import NoRunner, Runners
 
 INTENT_BYTES = 3500
+_LOOKS = 5
 Probe = Literal["happened", "not", "unknown"]
 
 
@@ -90,6 +91,14 @@ class Steps:
             StepRefused: it cannot or must not be done.
             ApiError: the API server refused the dry run or did not answer.
         """
+        for _ in range(_LOOKS):
+            try:
+                return await self._prepare(subject, step, attempt, written)
+            except Conflict:  # the object changed between the look and its dry run
+                continue
+        raise StepRefused(f"step {step.name}: its object changes faster than it can be looked at")
+
+    async def _prepare(self, subject: Subject, step: Step, attempt: int, written: frozenset[PlannedObject]) -> Prepared:
         action = ACTIONS[step.action]
         try:
             arguments, variables = await self._arguments(subject, step, action)

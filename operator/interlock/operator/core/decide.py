@@ -160,7 +160,7 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
     if request.observe_only:
         return end("Observed", "ObserveOnly", "a guardrail lets this only be observed")
     if denial := request.denier(state.plan):
-        return end("Denied", "Denied", f"denied by {denial.by}: {denial.comment}" if denial.comment else "")
+        return end("Denied", "Denied", f"denied by {denial.by}" + (f": {denial.comment}" if denial.comment else ""))
     if request.expires_at is not None and now >= request.expires_at:
         return end("Expired", "NoApprovalInTime", "the plan was offered and not approved in time")
     approvers = request.approvers(state.plan)
@@ -176,10 +176,13 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
 def _started(state: State, request: Request) -> Next:
     if step := state.open_undo:
         return FinishUndo(step)
-    if step := state.open_step:
+    step = state.open_step
+    if step is not None and step.writes:
         return FinishStep(step)
     if state.trouble is None and request.cancelled is not None and not state.verified:
         return Append(Event(event="CancelRequested", data={"message": request.cancelled}))
+    if step is not None:
+        return FinishStep(step)
     if state.trouble is not None:
         return _troubled(state, request)
     return _next_step(state, request)

@@ -115,7 +115,9 @@ def apply(state: State, event: Event, at: datetime) -> State:
         case "VerificationFailed":
             return _troubled(state, "VerificationFailed", event)
         case "CancelRequested":
-            return _troubled(state, "Cancelled", event)
+            looking = state.open_step
+            abandoned = _with(state, replace(looking, outcome="Failed")) if looking else state
+            return _troubled(abandoned, "Cancelled", event)
         case "UndoStarted" | "UndoSucceeded" | "UndoFailed":
             return _undo(state, event)
         case "PersonNeeded":
