@@ -5,7 +5,6 @@ label) is escaped or shortened instead: a refused delivery is not sent again, so
 whole group its alerts.
 """
 
-import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -19,7 +18,6 @@ LONGEST_NAME = 128
 LONGEST_VALUE = 1024
 MOST_LABELS = 64
 MOST_ALERTS = 20_000
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class PayloadRefusedError(AgentError):
@@ -28,7 +26,7 @@ class PayloadRefusedError(AgentError):
 
 def printable(text: str, longest: int = LONGEST_VALUE) -> str:
     """Text with control, bidirectional and unassigned characters escaped, at most `longest` characters."""
-    shown = "".join(_escaped(c) if unicodedata.category(c) in _UNSEEN else c for c in text[:longest])
+    shown = "".join(c if c.isprintable() else _escaped(c) for c in text[:longest])
     return shown if len(shown) <= longest and len(text) <= longest else shown[: longest - 1] + "…"
 
 

@@ -125,7 +125,10 @@ def _specificity(runbook: Runbook, cause: str) -> int:
 
 
 def _aims_at(runbook: Runbook, target: ObjectRef) -> bool:
-    if target.kind not in KINDS or (target.namespace is None) != (runbook.spec.scope == "Cluster"):
+    if target.kind not in KINDS:
+        return False
+    # A hand-over touches nothing, so its scope says nothing about what may be handed over.
+    if runbook.spec.type == "Remediation" and (target.namespace is None) != (runbook.spec.scope == "Cluster"):
         return False
     wanted = (api_version(target.kind), target.kind)
     return any((kind.api_version, kind.kind) == wanted for kind in runbook.spec.targets)

@@ -55,7 +55,6 @@ def variables(text: str) -> Iterator[tuple[str, str]]:
 def _finding(scene: Scene, container: Container, name: str, quote: Quote) -> Finding:
     changes = scene.changed("containers", container.name, "env", name)
     sources = scene.changed("containers", container.name, "envFrom")
-    # A new version may ask for more than the old one: then going back helps although no variable changed.
     since = bool(changes or sources) or (scene.previous_works and bool(scene.effective_changes))
     introduced: Introduced = "yes" if since and scene.previous else "no"
     cause, confidence, target = _judged(scene, container, name, removed=bool(changes), sourced=bool(sources))
@@ -64,7 +63,7 @@ def _finding(scene: Scene, container: Container, name: str, quote: Quote) -> Fin
         object=target,
         confidence=confidence,
         summary=f"Container {container.name} ends because its setting {name} is missing or empty.",
-        quotes=(quote, *scene.quote_changes(changes or sources)),
+        quotes=(quote, *scene.quote_changes(changes or sources or (scene.effective_changes if since else ()))),
         introduced=introduced,
     )
 
@@ -77,6 +76,8 @@ def _judged(
         return "workload.env.invalid", 0.8 if removed else 0.45, scene.target
     if removed or sourced:
         return "workload.env.missing", 0.95 if removed else 0.85, scene.target
+    if scene.previous_works and scene.effective_changes:
+        return "workload.env.missing", 0.85, scene.target  # the new version asks for more than the old one did
     maps = [s.config_map_ref.name for s in container.env_from if s.config_map_ref]
     if len(maps) == 1 and name not in (scene.config_maps.get(maps[0]) or (name,)):
         where = ObjectRef(kind="ConfigMap", namespace=scene.target.namespace, name=maps[0])

@@ -29,8 +29,8 @@ def changes(before: JsonValue, after: JsonValue) -> list[dict[str, JsonValue]]:
 def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
     if old == new:
         return
-    if isinstance(old, list) and isinstance(new, list):
-        old, new = _by_name(old), _by_name(new)
+    if isinstance(old, list | None) and isinstance(new, list | None):
+        old, new = _by_name(old or []), _by_name(new or [])
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             yield from _walk(f"{path}/{_escape(key)}", old.get(key), new.get(key))
