@@ -217,8 +217,8 @@ def reference() -> str:
     lines = [
         "# The contract's resources",
         "",
-        f"Group `{GROUP}`, version `{VERSION}`. Generated from the models in `crds/interlock/crds`. A field with * must",
-        "be given. Strings refuse control, zero-width and bidirectional characters.",
+        f"Group `{GROUP}`, version `{VERSION}`. Generated from the models in `crds/interlock/crds`.",
+        "A field with * must be given. Strings refuse control, zero-width and bidirectional characters.",
         "",
     ]
     for resource in RESOURCES:

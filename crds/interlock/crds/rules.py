@@ -148,7 +148,8 @@ _APPROVALS = (
     ),
     Rule(
         "",
-        f"!has(self.status) || !has(self.spec.cancelled) || !(self.status.phase in {listed(STARTED | {'Approved', 'HandedOver'})})"
+        "!has(self.status) || !has(self.spec.cancelled)"
+        f" || !(self.status.phase in {listed(STARTED | {'Approved', 'HandedOver'})})"
         " || (has(oldSelf.status) && (oldSelf.status.phase == self.status.phase"
         f" || oldSelf.status.phase in {listed(STARTED)}))",
         "spec.cancelled is set: what has not started does not start; end it as Cancelled",

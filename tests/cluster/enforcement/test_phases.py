@@ -132,7 +132,7 @@ def steps_of(size: int) -> Iterator[dict[str, object]]:
     while left > 0:
         name = f"step-{number:02}"
         left -= len(name)
-        held = []
+        held: list[dict[str, str]] = []
         while left > 0 and len(held) < 3:
             path = "/" + "p" * min(left - 1, 299)
             left -= len(path)
