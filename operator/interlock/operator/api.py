@@ -138,7 +138,7 @@ class Api:
         items: list[Object] = []
         while True:
             page = await self.request("GET", await self.path(api_version, kind, namespace), query=query)
-            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"]]
+            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"] or ()]
             if not (token := page["metadata"].get("continue")):
                 return items
             query["continue"] = token

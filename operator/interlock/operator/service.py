@@ -144,7 +144,7 @@ async def _sweep(api: Api, queue: Queue) -> None:
             log.warning("sweep: %s", error)
             await asyncio.sleep(5)
             continue
-        for item in page["items"]:
+        for item in page["items"] or ():
             if AUDIT_FINALIZER in (item["metadata"].get("finalizers") or ()):
                 queue.add(f"{item['metadata']['namespace']}/{item['metadata']['name']}")
         if not (token := page["metadata"].get("continue")):
