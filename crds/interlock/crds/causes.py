@@ -142,8 +142,11 @@ def _known(cause: str) -> str:
     raise ValueError(f"{cause!r} is neither a known cause, a family of causes, nor a refinement of a known cause")
 
 
-Cause = Annotated[
+CauseName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$"),
-    AfterValidator(_known),
 ]
+"""The form of a cause, known or not: what the API server can judge."""
+
+Cause = Annotated[CauseName, AfterValidator(_known)]
+"""A known cause, a family of causes, or a refinement of a known cause."""

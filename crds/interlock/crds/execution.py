@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from interlock.crds.causes import Cause
+from interlock.crds.causes import CauseName
 from interlock.crds.digest import digest
 from interlock.crds.journal import Entry
 from interlock.crds.names import AUDIT_FINALIZER
@@ -136,7 +136,7 @@ class Reason(Model):
 
     summary: Message = Field(description="What is broken and why this should help, in a sentence or two.")
     incident: Line = Field(default="", description="Identifier of the incident, empty for a request by hand.")
-    cause: Cause | None = Field(default=None, description="The diagnosed cause.")
+    cause: CauseName | None = Field(default=None, description="The diagnosed cause.")
     confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="Confidence in the cause, 0 to 1."
     )
