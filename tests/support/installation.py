@@ -5,8 +5,10 @@ Nothing of Interlock runs here; the tests of the operator and of the agents star
 
 import fcntl
 import os
+import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +73,11 @@ class Installation:
         """A person with a client certificate; a name has the same groups in all tests, as workers share the lab."""
         key = (name, *groups)
         if key not in self._people:
-            self._people[key] = Identity.load(self.lab.client_certificate_kubeconfig(name, groups))
+            # Every worker keeps a copy of its own: one that another is just writing is never read.
+            with _locked(self.lab):
+                written = self.lab.client_certificate_kubeconfig(name, groups)
+                copied = shutil.copy(written, written.with_stem(f"{written.stem}-{os.getpid()}-{len(self._people)}"))
+            self._people[key] = Identity.load(copied)
         return self._people[key]
 
     def runner(self, family: str, namespace: str | None) -> Identity:
@@ -83,7 +89,6 @@ class Installation:
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}}
         minted = _demand(self.admin.post(path, body))
-        # Every worker has a file of its own: one that is being written is never read.
         kubeconfig = self.lab.token_kubeconfig(minted.body["status"]["token"], f"{name}-{os.getpid()}")
         return Identity.load(kubeconfig)
 
@@ -153,15 +158,21 @@ class Installation:
 
 def install(lab: Lab) -> Installation:
     """The contract in force on this lab: applied by the first worker that asks, awaited by all."""
-    lock = lab.directory / "installation.lock"
     done = lab.directory / "installation.done"
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _locked(lab):
         if not done.exists():
             _apply_all(lab)
             _wait_for_policies(Identity.load(lab.kubeconfig))
             done.touch()
     return Installation(lab)
+
+
+@contextmanager
+def _locked(lab: Lab) -> Iterator[None]:
+    """One worker at a time."""
+    with (lab.directory / "installation.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _apply_all(lab: Lab) -> None:
