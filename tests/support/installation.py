@@ -76,8 +76,9 @@ class Installation:
             # Every worker keeps a copy of its own: one that another is just writing is never read.
             with _locked(self.lab):
                 written = self.lab.client_certificate_kubeconfig(name, groups)
-                copied = shutil.copy(written, written.with_stem(f"{written.stem}-{os.getpid()}-{len(self._people)}"))
-            self._people[key] = Identity.load(copied)
+                own = written.with_stem(f"{written.stem}-{os.getpid()}-{len(self._people)}")
+                shutil.copy(written, own)
+            self._people[key] = Identity.load(own)
         return self._people[key]
 
     def runner(self, family: str, namespace: str | None) -> Identity:

@@ -154,6 +154,11 @@ _APPROVALS = (
         f" || oldSelf.status.phase in {listed(STARTED)}))",
         "spec.cancelled is set: what has not started does not start; end it as Cancelled",
     ),
+    Rule(
+        "",
+        f"!has(self.status) || !self.spec.dryRun || !(self.status.phase in {listed(APPROVED_ONLY)})",
+        "a dry run ends as Planned: create another execution without dryRun to act",
+    ),
 )
 
 _PHASES = (

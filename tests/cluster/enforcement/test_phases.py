@@ -73,6 +73,12 @@ class TestAStartNeedsApprovals:
         allowed(execution.decide("bob", "Approve"))
         refused(execution.move(phase, plan=plan(quorum=1)), "the plan is frozen once it is offered")
 
+    @pytest.mark.parametrize("phase", ["Approved", "Running", "HandedOver"])
+    def test_a_dry_run_never_starts(self, shop: Place, phase: str) -> None:
+        execution = shop.execution("AwaitingApproval", dryRun=True)
+        refused(execution.move(phase), "a dry run ends as Planned")
+        allowed(execution.move("Expired"))
+
     def test_no_phase_that_needs_them_is_a_first_one(self) -> None:
         assert not APPROVED_ONLY & FIRST_PHASES
         assert STARTED <= APPROVED_ONLY

@@ -8,7 +8,7 @@ from tests.support.executions import Place, plan
 
 def kubectl(shop: Place, *arguments: str) -> str:
     lab = shop.installation.lab
-    command = [lab.kubectl, "--kubeconfig", lab.kubeconfig, "-n", shop.namespace, *arguments]
+    command = [str(lab.kubectl), f"--kubeconfig={lab.kubeconfig}", f"--namespace={shop.namespace}", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
