@@ -128,7 +128,7 @@ def request(
             dry_run=dry_run,
         )
     place = aim.namespace or SYSTEM_NAMESPACE
-    name = f"{found.spec.family}-{aim.name}"[:50].rstrip("-.") + f"-{secrets.token_hex(3)}"
+    name = f"{found.spec.family}-{aim.name}".replace(".", "-")[:50].rstrip("-") + f"-{secrets.token_hex(3)}"
     created = cluster.create(executions_path(place), new_execution(name=name, namespace=place, spec=spec))
     if output is Output.json:
         as_json(created)

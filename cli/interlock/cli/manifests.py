@@ -10,10 +10,13 @@ import yaml
 from interlock.cli.cluster import Cluster
 from interlock.cli.errors import CommandError, Refused
 from interlock.crds.manifests import Manifests, resources
+from interlock.runbooks import rbac
 
 Manifest = dict[str, Any]
 Progress = Callable[[str], None]
 _SETTLE_SECONDS = 30
+_QUOTA_SECONDS = 90
+_COUNTED = "count/runbookexecutions.interlock.dev"
 
 
 def shipped(kind: Manifests) -> list[Manifest]:
@@ -59,6 +62,25 @@ def install_all(cluster: Cluster, progress: Progress) -> int:
     first, guarded = [m for m in rest if m["kind"] != "Guardrail"], [m for m in rest if m["kind"] == "Guardrail"]
     count += apply_all(cluster, first, progress)
     return count + _insistently(lambda: apply_all(cluster, guarded, progress))
+
+
+def opt_in(cluster: Cluster, namespace: str, progress: Progress) -> None:
+    """Opts a namespace in, and waits until the API server counts executions there: until then it refuses them all.
+
+    Raises:
+        CommandError: something is refused, or the quota's count does not come.
+        ValueError: Interlock never acts in this namespace.
+    """
+    apply_all(cluster, rbac.opt_in(namespace), progress)
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/interlock"
+    deadline = time.monotonic() + _QUOTA_SECONDS
+    while _COUNTED not in ((cluster.get(path).get("status") or {}).get("used") or {}):
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"ResourceQuota {namespace}/interlock has no count after {_QUOTA_SECONDS} s: no execution is admitted",
+                f"Look at it: kubectl describe resourcequota interlock -n {namespace}",
+            )
+        time.sleep(0.2)
 
 
 def print_yaml(manifests: Sequence[Manifest]) -> None:

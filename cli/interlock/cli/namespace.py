@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from interlock.cli import manifests as manifests_
 from interlock.cli.errors import UsageError
-from interlock.cli.manifests import apply_all, print_yaml
 from interlock.cli.options import Context, Format, Kubeconfig, connect
 from interlock.cli.screen import Output, as_json, say, table
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
@@ -32,9 +32,9 @@ def opt_in(
     except ValueError as wrong:
         raise UsageError(f"NAME: {wrong}", "Name a namespace of a team's workloads.") from wrong
     if not apply:
-        print_yaml(manifests)
+        manifests_.print_yaml(manifests)
         return
-    apply_all(connect(context, kubeconfig), manifests, lambda what: say(f"  {what}", "dim"))
+    manifests_.opt_in(connect(context, kubeconfig), name, lambda what: say(f"  {what}", "dim"))
     say(f"{name} is opted in. Next, grant runbooks there: interlock runbook publish --catalogue --grant {name}")
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from interlock.cli.errors import CommandError
 from interlock.cli.text import safe, safe_lines
 
-_PLAIN_WIDTH = 200
+_PLAIN_WIDTH = 1000
 _GOOD = frozenset({"Succeeded", "HandedOver", "OK", "resolved", "Active", "Ready", "verified"})
 _BAD = frozenset({"Failed", "Refused", "Denied", "Undone", "WRONG", "BROKEN", "escalated", "Expired", "firing"})
 _WAITS = frozenset({"AwaitingApproval", "AwaitingPerson", "proposed"})

@@ -1,1 +1,1 @@
-"""The demo: one fault of a small shop, from the alert to the audited cure, with nothing simulated but the containers."""
+"""The demo: one fault of a small shop, from the alert to the audited cure; only the containers are simulated."""

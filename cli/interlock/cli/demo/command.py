@@ -26,7 +26,7 @@ Agents ask. Runbooks act.
 You will see a Deployment break, an alert fire, agents find the cause and ask for a runbook, and an operator carry it
 out once a person has approved exactly what will change. The API server, Prometheus, Alertmanager, the roles and the
 policies are real; only the containers are simulated.
-Openly said: this lab lets runbooks run that nobody has vetted. An installation refuses them unless it is told otherwise.
+Openly said: this lab lets runbooks run that nobody has vetted. An installation refuses them unless told otherwise.
 """
 
 app = typer.Typer(rich_markup_mode=None)
@@ -51,18 +51,20 @@ def demo(
         interlock demo --keep          then look around with kubectl and interlock
     """
     folder, temporary = _folder(directory, keep=keep)
-    narrator = Narrator()
+    narrator, ended_well = Narrator(), False
     say(PREFACE)
     try:
         with _signals(), stage(folder, keep=keep, progress=narrator.happens) as set_up:
             cured = tell(set_up, narrator, yes=yes)
             times(narrator)
             _what_next(set_up, keep=keep)
+        ended_well = True
     except KeyboardInterrupt as interrupted:
         say("interrupted; nothing is left running")
+        ended_well = True
         raise typer.Exit(130) from interrupted
     finally:
-        if temporary and Lab.load(folder) is None:
+        if temporary and ended_well and Lab.load(folder) is None:
             shutil.rmtree(folder, ignore_errors=True)
     if not cured:
         raise typer.Exit(1)

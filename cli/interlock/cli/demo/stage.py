@@ -17,7 +17,7 @@ from pathlib import Path
 from interlock.cli.cluster import Cluster, Object, connect
 from interlock.cli.demo.household import log_of
 from interlock.cli.errors import CommandError, Refused
-from interlock.cli.manifests import Manifest, apply_all, install_all
+from interlock.cli.manifests import Manifest, apply_all, install_all, opt_in
 from interlock.cli.runbooks import catalogue, grants, manifest
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
 from interlock.lab import Lab, LabError, lab_up
@@ -88,6 +88,7 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
 def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
     progress("installing Interlock: definitions, roles, policies, a cautious guardrail")
     install_all(admin, _quiet)
+    apply_all(admin, rbac.opt_in(NAMESPACE), _quiet)
     progress("deploying a shop: six services, whose team has opted in to remediation")
     try:
         deploy_shop(administrator(lab), wait=False)
@@ -96,7 +97,7 @@ def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
     runbooks = [item.runbook for item in catalogue()]
     progress(f"publishing {len(runbooks)} runbooks, each with its own account and no more rights than it needs")
     apply_all(admin, [manifest(runbook) for runbook in runbooks], _quiet)
-    apply_all(admin, [*rbac.opt_in(NAMESPACE), *grants(runbooks, [NAMESPACE]), *_people()], _quiet)
+    apply_all(admin, [*grants(runbooks, [NAMESPACE]), *_people()], _quiet)
 
 
 def _people() -> list[Manifest]:
@@ -152,6 +153,8 @@ def _start(lab: Lab, admin: Cluster, progress: Progress) -> tuple[subprocess.Pop
     made = Stage(lab, household, identities["agents"], database, archive)
     try:
         _await_ready(made, {"operator": health, "agents": webhook})
+        progress("waiting until the API server counts what is asked for in the shop: a quota caps storms")
+        opt_in(admin, NAMESPACE, _quiet)
         lab.set_webhook(f"http://127.0.0.1:{webhook}/api/v1/alertmanager", token_file.read_text())
         _await_shop(lab)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The story, scene by scene: a developer's mistake, an alert, a diagnosis, a request, a person's yes, a verified cure."""
+"""The story, scene by scene: a mistake, an alert, a diagnosis, a request, a person's yes, a verified cure."""
 
 from interlock.agents.incidents import IncidentDetail
 from interlock.cli import decisions, screen
@@ -30,7 +30,7 @@ def tell(stage: Stage, narrator: Narrator, *, yes: bool) -> bool:
     _mistake(stage, narrator)
     _alert(stage, narrator)
     found = _incident(stage, narrator)
-    asked = _request(stage, narrator, approver)
+    asked = _request(stage, narrator, approver, found)
     _limits(stage, narrator, asked)
     planned = _plan(stage, narrator, approver, asked)
     if not _approval(narrator, approver, planned, yes=yes):
@@ -81,9 +81,16 @@ def _incident(stage: Stage, narrator: Narrator) -> IncidentDetail:
     return found
 
 
-def _request(stage: Stage, narrator: Narrator, approver: Cluster) -> Seen:
+def _request(stage: Stage, narrator: Narrator, approver: Cluster, found: IncidentDetail) -> Seen:
     narrator.chapter("The agents ask for a runbook; it is all that they can do")
-    asked = await_(stage, "a RunbookExecution", lambda: proposal(approver))
+
+    def requested() -> Seen | None:
+        now = incident(stage, found.id)
+        if now is not None and now.state in ("escalated", "recorded"):
+            raise CommandError(f"incident {now.id} is {now.state} without a request: {now.reason}")
+        return proposal(approver)
+
+    asked = await_(stage, "a RunbookExecution", requested)
     narrator.note("proposal")
     spec = asked.execution.spec
     narrator.happens(f"RunbookExecution {asked.execution.key}")
