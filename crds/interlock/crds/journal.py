@@ -47,7 +47,7 @@ class Entry(Model):
     at: Time = Field(description="When, by the operator's clock.")
     event: EventName = Field(description="What.")
     step: StepName | None = Field(default=None, description="The step that it is about.")
-    data: Data = Field(default="{}", description="Details, as canonical JSON.")
+    data: Data = Field(default="{}", description="Details, as JSON in ASCII with sorted keys.")
     hash: Hash = Field(description="SHA-256 over this entry and the hash of the one before.")
 
     def details(self) -> dict[str, JsonValue]:
@@ -86,6 +86,12 @@ def _link(previous: str, entry: Mapping[str, JsonValue]) -> str:
 
 def _content(seq: int, at: Time, event: str, step: str | None, data: str) -> dict[str, JsonValue]:
     return {"seq": seq, "at": at, "event": event, "step": step or "", "data": data}
+
+
+def _plain_json(data: Mapping[str, JsonValue]) -> str:
+    """JSON in ASCII: whatever a value contains, nothing in it can hide from a reader."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("\x7f", "\\u007f")
 
 
 def extend(start: str, journal: Sequence[Entry], events: Iterable[Event], at: Time) -> tuple[Entry, ...]:

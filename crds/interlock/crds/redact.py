@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 HIDDEN = "[redacted]"
+UNSEEN = "\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+"""Control, zero-width and bidirectional characters: the same as in `types`."""
 
 _NAME = re.compile(
     r"""(?i)(?:pass(?:word|wd|phrase)|secret|token)s?(?:$|[-_./\ 0-9])
@@ -47,6 +49,7 @@ _ASSIGNED = re.compile(
     (?P<value>(?P<quote>\\*["']).*?(?:(?P=quote)|$)|[^\s"',;&\\]+)""",
     re.VERBOSE | re.MULTILINE,
 )
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 
 
@@ -77,6 +80,12 @@ def redact_text(text: str) -> str:
 def _without_value(assigned: re.Match[str]) -> str:
     quote = assigned["quote"] or ""
     return f"{assigned['name']}{assigned['join']}{quote}{HIDDEN}{quote}"
+
+
+def safe_message(said: object, limit: int = 1000) -> str:
+    """What somebody or something said, fit for a journal or a screen: redacted, bounded, nothing unseen in it."""
+    text = redact_text(str(said))
+    return "".join(c if c == "\n" or (c.isprintable() and not _UNSEEN.match(c)) else "?" for c in text)[:limit]
 
 
 def redact_object(value: JsonValue, name: str = "") -> JsonValue:

@@ -148,7 +148,7 @@ def show(path: Segments, value: Any, key: bytes) -> str | None:
     """A value as an approver sees it: JSON, an excerpt with its digest when long, a keyed digest when secret."""
     if value is ABSENT:
         return None
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True).replace("\x7f", "\\u007f")
     if is_secret(path, value):
         return keyed_digest(key, text)
     if len(text) <= EXCERPT_BYTES:

@@ -22,10 +22,10 @@ from interlock.operator.health import Health
 from interlock.operator.lease import Leadership, NotLeader
 from interlock.operator.look import Observer
 from interlock.operator.queue import Queue, Worker
-from interlock.operator.reconcile import Reconciler, Rhythm
+from interlock.operator.reconcile import Reconciler
 from interlock.operator.record import Recorder
 from interlock.operator.runner import Runners
-from interlock.operator.session import utc_now
+from interlock.operator.session import Rhythm, utc_now
 from interlock.operator.settings import OperatorSettings
 from interlock.operator.steps import Steps
 from interlock.operator.watch import Watch

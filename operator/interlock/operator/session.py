@@ -15,8 +15,8 @@ from interlock.crds.journal import Entry, Event, extend, genesis, head
 from interlock.crds.runbook import Runbook
 from interlock.operator.core import state as core
 from interlock.operator.core.decide import Request
-from interlock.operator.planning import timestamp
-from interlock.operator.steps import Prepared
+from interlock.operator.planning import subject, timestamp
+from interlock.operator.steps import Prepared, StepRefused, Subject
 
 Clock = Callable[[], datetime]
 
@@ -24,6 +24,21 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The operator's clock."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing more to do now; look again after so many seconds, or when something changes."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often waiting things are looked at again, in seconds."""
+
+    poll: float
+    drift: float
 
 
 @dataclass
@@ -70,6 +85,16 @@ class Session:
     def head(self) -> str:
         """The digest of the journal's head: the subject of a person's decision."""
         return head(self.start, self.execution.journal)
+
+    def subject(self) -> Subject:
+        """What all steps of the offered plan share.
+
+        Raises:
+            StepRefused: there is no plan, or its runbook is not known.
+        """
+        if self.plan is None or self.memory.runbook is None:
+            raise StepRefused(f"{self.execution.key} has no plan, or its runbook is not published any more")
+        return subject(self.execution, self.memory.runbook, self.plan.target_uid, self.plan.made_at)
 
     def add(self, event: Event) -> None:
         """Something happened."""

@@ -5,7 +5,7 @@ marker; so at most one of two equal attempts can win, and a probe can tell after
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -225,18 +225,22 @@ class Steps:
         """Sends the effect, once.
 
         Raises:
+            StepRefused: the runner's account or grant is gone; it did not happen.
             ApiError: Conflict, Forbidden and Invalid mean that it did not happen; Unavailable tells nothing.
         """
-        runner = await self._runners.runner(execution)
+        try:
+            runner = await self._runners.runner(execution)
+        except NoRunner as missing:
+            raise StepRefused(str(missing)) from missing
         return await runner.api.merge_patch(path, patch)
 
-    async def probe(self, intent: Mapping[str, Any], marker: str) -> Probe:
-        """Whether the effect of an intent happened."""
+    async def probe(self, intent: Mapping[str, Any], ours: Callable[[str], bool]) -> Probe:
+        """Whether the effect of an intent happened; `ours` knows the marks that its attempts leave."""
         live = await self._find(intent)
         if live is None or live["metadata"]["uid"] != intent["uid"]:
             return "unknown"
         meta = live["metadata"]
-        if (meta.get("annotations") or {}).get(LAST_STEP_ANNOTATION) == marker:
+        if ours((meta.get("annotations") or {}).get(LAST_STEP_ANNOTATION, "")):
             return "happened"
         if meta["resourceVersion"] == intent["resourceVersion"]:
             return "not"
@@ -300,6 +304,12 @@ class Steps:
 def marker(execution: RunbookExecution, name: str, attempt: int) -> str:
     """What a step's write leaves on the object."""
     return f"{execution.uid}/{name}/{attempt}"
+
+
+def marks_of(execution: RunbookExecution, name: str) -> Callable[[str], bool]:
+    """Recognizes what any attempt at a step leaves on the object, but not its undo."""
+    prefix = f"{execution.uid}/{name}/"
+    return lambda mark: mark.startswith(prefix) and mark.removeprefix(prefix).isdigit()
 
 
 def undo_marker(execution: RunbookExecution, name: str) -> str:

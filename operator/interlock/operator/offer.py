@@ -1,0 +1,139 @@
+"""Before the first effect: gates, plan, offer, drift, approval, and the first intent."""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from interlock.crds.execution import RunbookExecution
+from interlock.crds.journal import Event
+from interlock.crds.redact import safe_message
+from interlock.operator.api import Forbidden, Invalid
+from interlock.operator.core import decide as core
+from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, Objection, objection
+from interlock.operator.core.state import parse_time
+from interlock.operator.effects import intend
+from interlock.operator.facts import Facts
+from interlock.operator.planning import Draft, draft_plan, quorum, subject, timestamp
+from interlock.operator.record import Recorder
+from interlock.operator.session import Clock, Pause, Rhythm, Session
+from interlock.operator.steps import StepRefused, Steps, target_key
+
+REFUSALS = (StepRefused, Forbidden, Invalid)
+"""What ends an attempt to look at a step: it must not be done, or the API server says so."""
+
+
+class Offers:
+    """Takes an execution from its request to its first intent."""
+
+    def __init__(self, facts: Facts, steps: Steps, recorder: Recorder, rhythm: Rhythm, clock: Clock) -> None:
+        self._facts = facts
+        self._steps = steps
+        self._recorder = recorder
+        self._rhythm = rhythm
+        self._clock = clock
+        self._target_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def make(self, session: Session) -> Pause | None:
+        """Pass the gates, compute the plan, offer it."""
+        if not session.execution.journal and not session.pending:
+            session.add(_requested(session.execution))
+        case = await self._facts.case(session)
+        if found := objection(REQUEST_GATES, case):
+            session.add(core.end(found.verdict, found.reason, found.message).event)
+            return None
+        try:
+            draft = await self._draft(session, case)
+        except REFUSALS as refused:
+            session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
+            return None
+        session.plan = draft.plan
+        session.memory.looked_at = self._clock()
+        session.add(Event(event="Planned", data={"plan": draft.plan.digest, "steps": len(draft.plan.steps)}))
+        return None
+
+    async def _draft(self, session: Session, case: Case) -> Draft:
+        """The plan as the cluster stands now; a plan that is offered already lends its times."""
+        offered = session.plan if session.state.plan else None
+        made_at = offered.made_at if offered else timestamp(self._clock())
+        if case.runbook is None or case.target is None:
+            raise StepRefused("the runbook or the target is gone")
+        about = subject(session.execution, case.runbook, case.target["metadata"]["uid"], made_at)
+        expires = offered.expires_at if offered else None
+        needed = quorum(about.runbook, session.guardrails)
+        return await draft_plan(self._steps, about, needed=needed, now=self._clock(), expires_at=expires)
+
+    async def watch(self, session: Session) -> Pause | None:
+        """While a plan waits: is the fault still there, and would the same still be done?"""
+        if session.pending:
+            return Pause(self._until_next_look(session))
+        if (seconds := self._until_next_look(session)) > 0:
+            return Pause(seconds)
+        session.memory.looked_at = self._clock()
+        case = await self._facts.case(session)
+        if found := objection(REQUEST_GATES, case):
+            session.add(core.end(found.verdict, found.reason, found.message).event)
+            return None
+        drifted, why = await self._drift(session, case)
+        if session.set_condition("Drifted", drifted, "PlanDiffers" if drifted else "AsPlanned", why):
+            await self._recorder.record(session, conditions_only=True)
+        return Pause(self._rhythm.drift)
+
+    def _until_next_look(self, session: Session) -> float:
+        looked = session.memory.looked_at or datetime.min.replace(tzinfo=self._clock().tzinfo)
+        due = (looked + timedelta(seconds=self._rhythm.drift) - self._clock()).total_seconds()
+        expires = parse_time(session.plan.expires_at) if session.plan else self._clock()
+        return max(0.0, min(due, (expires - self._clock()).total_seconds() + 0.05))
+
+    async def _drift(self, session: Session, case: Case) -> tuple[bool, str]:
+        try:
+            draft = await self._draft(session, case)
+        except REFUSALS as refused:
+            return True, safe_message(refused)
+        if session.plan is None or draft.plan.digest == session.plan.digest:
+            return False, ""
+        return True, "the cluster has changed: an approval will be void and a new plan will be offered"
+
+    async def start(self, session: Session) -> Pause | None:
+        """Approved: the gates again, the whole plan again, and the first intent, one execution at a time per target."""
+        async with self._target_locks[target_key(session.execution.spec.target)]:
+            case = await self._facts.case(session, starting=True)
+            if found := objection(REQUEST_GATES, case):
+                session.add(core.end(found.verdict, found.reason, found.message).event)
+                return None
+            if found := objection(HOLD_GATES, case):
+                return await self._hold(session, found)
+            try:
+                draft = await self._draft(session, case)
+            except REFUSALS as refused:
+                session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
+                return None
+            if session.plan is None or draft.plan.digest != session.plan.digest:
+                return self._void(session, draft)
+            if draft.first is not None:
+                session.set_condition("Held", False, "Started", "")
+                intend(session, draft.first)
+            await self._recorder.record(session)
+        return None
+
+    async def _hold(self, session: Session, found: Objection) -> Pause:
+        """Approved, but not now: what keeps it from starting is shown, and it is tried again."""
+        if session.set_condition("Held", True, found.reason, found.message) or session.pending:
+            await self._recorder.record(session, conditions_only=True)
+        return Pause(self._rhythm.poll)
+
+    def _void(self, session: Session, draft: Draft) -> Pause | None:
+        if session.state.voided >= core.MAX_REPLANS:
+            message = f"the plan was voided {core.MAX_REPLANS} times by changes in the cluster"
+            session.add(core.end("Refused", "KeepsChanging", message).event)
+        else:
+            old = session.plan.digest if session.plan else ""
+            session.add(Event(event="PlanVoided", data={"plan": old, "now": draft.plan.digest}))
+        return None
+
+
+def _requested(execution: RunbookExecution) -> Event:
+    spec = execution.spec
+    return Event(
+        event="Requested",
+        data={"by": spec.requested_by, "runbook": spec.runbook.digest, "request": spec.request_digest()},
+    )

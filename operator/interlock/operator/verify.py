@@ -1,0 +1,43 @@
+"""Verification: success is what the runbook's checks say, never that a patch went through."""
+
+from datetime import datetime, timedelta
+
+from interlock.crds.journal import Event
+from interlock.crds.redact import safe_message
+from interlock.operator.actions.base import Condition
+from interlock.operator.facts import Facts
+from interlock.operator.session import Clock, Pause, Rhythm, Session
+from interlock.operator.steps import StepRefused
+
+
+class Verifier:
+    """Looks whether the cure is proven."""
+
+    def __init__(self, facts: Facts, rhythm: Rhythm, clock: Clock) -> None:
+        self._facts = facts
+        self._rhythm = rhythm
+        self._clock = clock
+
+    async def verify(self, session: Session, deadline: datetime) -> Pause | None:
+        """Success is what verification says: all checks, without a break, for as long as they must hold."""
+        about = session.subject()
+        verification = about.runbook.spec.verification
+        if verification is None:
+            raise StepRefused("the runbook has no verification")
+        conditions = {c.name: Condition(c.expression, c.promql, c.satisfies) for c in verification.checks}
+        failing = await self._facts.failing(session, about, conditions)
+        now = self._clock()
+        if not failing:
+            since = session.memory.holding_since = session.memory.holding_since or now
+            if now - since >= timedelta(seconds=verification.hold_for_seconds):
+                session.add(Event(event="VerificationPassed", data={"checks": sorted(conditions)}))
+                return None
+        else:
+            session.memory.holding_since = None
+        if now >= deadline:
+            why = (
+                "; ".join(f"{name}: {reason}" for name, reason in sorted(failing.items())) or "did not hold long enough"
+            )
+            session.add(Event(event="VerificationFailed", data={"message": safe_message(why)}))
+            return None
+        return Pause(self._rhythm.poll)
