@@ -69,6 +69,16 @@ class Reader(Protocol):
         """The end of a container's log, None when there is none."""
 
 
+class Server(Reader, Protocol):
+    """What incidents are worked on through."""
+
+    async def create(self, kind: str, namespace: str, body: Json) -> Json:
+        """The created object."""
+
+    async def whoami(self) -> str:
+        """The user name that the API server knows this identity by."""
+
+
 class Cluster:
     """The API server, under the agents' own identity."""
 

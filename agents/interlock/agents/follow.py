@@ -7,7 +7,7 @@ losing it; every step may be repeated.
 from asyncio import to_thread
 from typing import Any
 
-from interlock.agents.cluster import Cluster
+from interlock.agents.cluster import Server
 from interlock.agents.errors import AccessDeniedError, ClusterUnavailableError
 from interlock.agents.model import IncidentState
 from interlock.agents.payload import printable
@@ -23,7 +23,7 @@ DECIDED_BY_PERSON = frozenset({"Denied", "Cancelled", "HandedOver"})
 class Follower:
     """Follows executions to their end."""
 
-    def __init__(self, store: Store, cluster: Cluster, worker: Worker) -> None:
+    def __init__(self, store: Store, cluster: Server, worker: Worker) -> None:
         self._store = store
         self._cluster = cluster
         self._worker = worker

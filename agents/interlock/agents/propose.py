@@ -19,11 +19,11 @@ from interlock.agents.model import ObjectRef, Record
 from interlock.agents.payload import printable
 from interlock.crds.causes import covers
 from interlock.crds.execution import Citation, Reason, RunbookExecutionSpec, RunbookRef, Target, new_execution
+from interlock.crds.names import SYSTEM_NAMESPACE
 from interlock.crds.parameters import Parameter, ParameterRefused, parse_parameters
 from interlock.crds.redact import redact_text
 from interlock.crds.runbook import Runbook
 
-INCIDENT_LABEL = "interlock.dev/incident"
 _RISKS = {"Low": 0, "Medium": 1, "High": 2}
 Tried = frozenset[tuple[str, tuple[tuple[str, str], ...]]]
 """Runbooks by family, with the parameters that they were asked for with."""
@@ -207,8 +207,8 @@ def execution_body(
         ),
         requested_by=requested_by,
     )
-    name, labels = execution_name(incident, attempt), {INCIDENT_LABEL: incident}
-    return new_execution(name=name, namespace=choice.target.namespace or "", spec=spec, labels=labels)
+    name = execution_name(incident, attempt)
+    return new_execution(name=name, namespace=choice.target.namespace or SYSTEM_NAMESPACE, spec=spec)
 
 
 def _summary(choice: Choice, best: Finding | None) -> str:

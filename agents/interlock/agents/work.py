@@ -8,7 +8,7 @@ from asyncio import to_thread
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from interlock.agents.cluster import Cluster
+from interlock.agents.cluster import Server
 from interlock.agents.diagnose import Diagnosis, diagnose
 from interlock.agents.errors import (
     AccessDeniedError,
@@ -27,7 +27,6 @@ from interlock.agents.settings import AgentSettings
 from interlock.agents.store import Store
 from interlock.agents.tables import ExecutionRow, IncidentRow
 from interlock.agents.wire import dump, load, parameters_of
-from interlock.crds.names import SYSTEM_NAMESPACE
 
 
 class Worker:
@@ -37,7 +36,7 @@ class Worker:
         self,
         settings: AgentSettings,
         store: Store,
-        cluster: Cluster,
+        cluster: Server,
         metrics: Metrics | None,
         now: Callable[[], datetime],
     ) -> None:
@@ -130,7 +129,6 @@ class Worker:
             evidence=evidence,
             requested_by=self._user,
         )
-        body["metadata"]["namespace"] = choice.target.namespace or SYSTEM_NAMESPACE
         intended = ExecutionRow(
             name=execution_name(incident.id, attempt),
             namespace=body["metadata"]["namespace"],
