@@ -78,9 +78,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "Pending": frozenset({"Planning", "AwaitingApproval", "Expired", "Planned", "Observed", *_NEVER_STARTED}),
     "Planning": frozenset({"AwaitingApproval", "Expired", "Planned", "Observed", *_NEVER_STARTED}),
     "AwaitingApproval": frozenset(
-        {"Approved", "Running", "Planning", "Denied", "Expired", "HandedOver", *_NEVER_STARTED}
+        {"Approved", "Running", "Planning", "Denied", "Expired", "HandedOver", "Observed", *_NEVER_STARTED}
     ),
-    "Approved": frozenset({"Running", "Planning", "Denied", "Expired", *_NEVER_STARTED}),
+    "Approved": frozenset({"Running", "Planning", "Denied", "Expired", "Observed", *_NEVER_STARTED}),
     "Running": frozenset({"Verifying", "Undoing", "AwaitingPerson", "Failed", "Cancelled"}),
     "Verifying": frozenset({"Succeeded", "Reverting", "Undoing", "Failed", "Cancelled"}),
     "Undoing": frozenset({"Undone", "AwaitingPerson", "Failed", "Cancelled"}),

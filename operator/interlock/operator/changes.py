@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from interlock.crds.execution import Change
 from interlock.crds.names import LAST_STEP_ANNOTATION
-from interlock.crds.redact import is_secret_name, keyed_digest, looks_secret, redact_object
+from interlock.crds.redact import is_secret_name, keyed_digest, looks_secret, redact_object, redact_text
 
 Segments = tuple[str, ...]
 
@@ -80,11 +80,17 @@ def _walk(path: Segments, before: Any, after: Any) -> Iterable[Leaf]:
             yield from _walk((*path, key), ABSENT, after[key])
     elif (names := _comparable(before, after)) is not None:
         yield from _walk_named(path, before, after, names)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after) and before:
+    elif _elementwise(before, after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _walk((*path, str(index)), old, new)
     else:
         yield Leaf(path, before, after)
+
+
+def _elementwise(before: Any, after: Any) -> bool:
+    """Lists of as many objects are compared one by one; a list of words, such as a command line, is one value."""
+    both = isinstance(before, list) and isinstance(after, list) and len(before) == len(after)
+    return both and bool(before) and all(isinstance(item, dict | list) for item in [*before, *after])
 
 
 def _walk_named(path: Segments, before: list[Any], after: list[Any], names: Sequence[str]) -> Iterable[Leaf]:
@@ -139,9 +145,17 @@ def is_secret(path: Segments, value: Any) -> bool:
         return False
     named = [s[6:-1] if s.startswith("[name=") else s for s in path]
     under = is_secret_name(named[-1]) or (len(named) > 1 and named[-1] == "value" and is_secret_name(named[-2]))
+    if isinstance(value, dict | list):
+        return redact_object(value, named[-1]) != value or _has_secret_option(value)
     if isinstance(value, str):
-        return bool(value) and (under or looks_secret(value))
-    return isinstance(value, dict | list) and redact_object(value, named[-1]) != value
+        return bool(value) and (under or looks_secret(value) or redact_text(value) != value)
+    return under and value is not None and not isinstance(value, bool)
+
+
+def _has_secret_option(value: Any) -> bool:
+    """Whether a command line carries an option that usually holds a secret, as in `--password x`."""
+    words = value if isinstance(value, list) else []
+    return any(isinstance(w, str) and w.startswith("-") and is_secret_name(w.lstrip("-").split("=")[0]) for w in words)
 
 
 def show(path: Segments, value: Any, key: bytes) -> str | None:

@@ -25,7 +25,12 @@ class Effect:
     marks: Callable[[str], bool]
     succeeded: Literal["StepSucceeded", "UndoSucceeded"]
     failed: Literal["StepFailed", "UndoFailed"]
+    attempts: int
     again: Callable[[], Awaitable[None]]
+
+
+MAX_ATTEMPTS = 5
+"""How often one step may be looked at anew because somebody else changed its object."""
 
 
 def intend(session: Session, ready: Prepared) -> None:
@@ -70,7 +75,9 @@ class Effects:
             await self.begin(session, step.name, step.attempt + 1)
 
         marks = marks_of(session.execution, step.name)
-        return await self._effect(session, Effect(step.name, step.intent, marks, "StepSucceeded", "StepFailed", again))
+        return await self._effect(
+            session, Effect(step.name, step.intent, marks, "StepSucceeded", "StepFailed", step.attempt, again)
+        )
 
     async def begin_undo(self, session: Session, step: StepState) -> None:
         """Looks whether what a step wrote still holds, and states the intent to put it back."""
@@ -94,7 +101,9 @@ class Effects:
             await self.begin_undo(session, step)
 
         expected = undo_marker(session.execution, step.name)
-        effect = Effect(step.name, step.undo_intent, expected.__eq__, "UndoSucceeded", "UndoFailed", again)
+        effect = Effect(
+            step.name, step.undo_intent, expected.__eq__, "UndoSucceeded", "UndoFailed", step.undo_attempts, again
+        )
         return await self._effect(session, effect)
 
     async def _effect(self, session: Session, effect: Effect) -> Pause | None:
@@ -123,11 +132,19 @@ class Effects:
         if found == "happened":
             session.add(Event(event=effect.succeeded, step=effect.step, data={"found": "by probe"}))
         elif found == "not" or refused:
-            await effect.again()
+            await self._again(session, effect)
         else:
             why = f"whether step {effect.step} had its effect cannot be told; look at its object and decide"
             session.add(Event(event="PersonNeeded", step=effect.step, data={"message": why}))
         return None
+
+    async def _again(self, session: Session, effect: Effect) -> None:
+        """A new look and a new intent; an object that never holds still is left alone."""
+        if effect.attempts < MAX_ATTEMPTS:
+            await effect.again()
+            return
+        message = f"the object changed between look and write {MAX_ATTEMPTS} times; nothing was written"
+        session.add(Event(event=effect.failed, step=effect.step, data={"message": message}))
 
     async def _look(self, session: Session, step: StepState) -> Pause | None:
         """A step that only looks: it holds now, or until its timeout, or it fails."""

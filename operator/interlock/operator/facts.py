@@ -107,10 +107,12 @@ class Facts:
 
     async def remember_runbook(self, session: Session) -> None:
         """The runbook of an execution that this process has not seen yet, if it is still the pinned one."""
-        if session.memory.runbook is not None or not session.execution.journal:
+        if session.memory.runbook is not None:
             return
         runbook, error = await self._runbook(session.execution)
-        if runbook is None or runbook.digest() != session.execution.spec.runbook.digest:
+        if not session.execution.journal:
+            session.memory.runbook = runbook
+        elif runbook is None or runbook.digest() != session.execution.spec.runbook.digest:
             raise ApiError(0, f"{session.execution.key}: runbook {error or 'has another content'}; publish it again")
         session.memory.runbook = runbook
 

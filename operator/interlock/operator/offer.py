@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from interlock.crds.execution import RunbookExecution
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.operator.api import Forbidden, Invalid
@@ -35,8 +34,6 @@ class Offers:
 
     async def make(self, session: Session) -> Pause | None:
         """Pass the gates, compute the plan, offer it."""
-        if not session.execution.journal and not session.pending:
-            session.add(_requested(session.execution))
         case = await self._facts.case(session)
         if found := objection(REQUEST_GATES, case):
             session.add(core.end(found.verdict, found.reason, found.message).event)
@@ -129,11 +126,3 @@ class Offers:
             old = session.plan.digest if session.plan else ""
             session.add(Event(event="PlanVoided", data={"plan": old, "now": draft.plan.digest}))
         return None
-
-
-def _requested(execution: RunbookExecution) -> Event:
-    spec = execution.spec
-    return Event(
-        event="Requested",
-        data={"by": spec.requested_by, "runbook": spec.runbook.digest, "request": spec.request_digest()},
-    )

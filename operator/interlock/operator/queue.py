@@ -81,4 +81,4 @@ class Queue:
     def _backoff(self, key: str) -> float:
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        return float(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**count))
+        return float(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(count, 16)))

@@ -7,6 +7,7 @@ changes the cluster, all that was decided is made durable. A pass ends where som
 import logging
 
 from interlock.crds.execution import TERMINAL, RunbookExecution
+from interlock.crds.journal import Event
 from interlock.operator.api import Object
 from interlock.operator.core import decide as core
 from interlock.operator.effects import Effects
@@ -55,8 +56,10 @@ class Reconciler:
             return None
         execution = RunbookExecution.from_object(body)
         session = Session(execution, body, self._memories.setdefault(execution.uid, Memory()), self._clock)
-        session.guardrails = await self._facts.guardrails(session)
         await self._facts.remember_runbook(session)
+        session.guardrails = await self._facts.guardrails(session)
+        if not execution.journal:
+            session.add(_requested(execution))
         return await self._advance(session)
 
     async def _advance(self, session: Session) -> float | None:
@@ -106,3 +109,11 @@ class Reconciler:
         await self._runners.release(uid)
         self._memories.pop(uid, None)
         await self._recorder.close(body)
+
+
+def _requested(execution: RunbookExecution) -> Event:
+    spec = execution.spec
+    return Event(
+        event="Requested",
+        data={"by": spec.requested_by, "runbook": spec.runbook.digest, "request": spec.request_digest()},
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from interlock.crds.execution import TRANSITIONS, Condition, Fence, Plan, RunbookExecution
+from interlock.crds.execution import FIRST_PHASES, TRANSITIONS, Condition, Fence, Plan, RunbookExecution
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.journal import Entry, Event, extend, genesis, head
 from interlock.crds.runbook import Runbook
@@ -24,6 +24,10 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The operator's clock."""
     return datetime.now(UTC)
+
+
+class IllegalTransition(Exception):
+    """The core decided what the phase graph forbids: a defect, and nothing is written."""
 
 
 @dataclass(frozen=True)
@@ -162,15 +166,17 @@ class Session:
 
     def _longest_legal(self, events: Sequence[Event]) -> int:
         phase = self.execution.status.phase if self.execution.status else None
-        allowed = {phase} | TRANSITIONS.get(phase or "", frozenset())
+        allowed = {phase} | TRANSITIONS.get(phase or "", frozenset()) if phase else FIRST_PHASES
         state, best = core.replay(self.execution.journal), 0
         for count, event in enumerate(events, start=1):
             state = core.apply(state, event, self.clock())
-            if phase is None or state.phase in allowed:
+            if state.phase in allowed:
                 best = count
             if event.event == "PlanVoided":  # a void is a write of its own: the plan may change only after it
                 break
-        return best or len(events)
+        if events and not best:
+            raise IllegalTransition(f"{self.execution.key}: {phase} never leads to {state.phase}")
+        return best
 
     def _patch(self, events: Sequence[Event], fence: Fence) -> dict[str, Any]:
         now = timestamp(self.clock())

@@ -68,7 +68,7 @@ def test_a_number_that_the_api_server_writes_differently_is_the_same_request() -
         {"requestedBy": "ali\u202ece"},
         {"parameters": {"replicas": "4\x00"}},
         {"parameters": {f"p{n}": "" for n in range(17)}},
-        {"reason": {"summary": "x", "cause": "gremlins"}},
+        {"reason": {"summary": "x", "cause": "Gremlins!"}},
         {"reason": {"summary": "x", "confidence": 1.1}},
         {"target": {**EXECUTION["target"], "name": "../etc"}},
         {"target": {**EXECUTION["target"], "apiVersion": "apps/v1?x"}},

@@ -162,6 +162,8 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
     if denial := request.denier(state.plan):
         return end("Denied", "Denied", f"denied by {denial.by}" + (f": {denial.comment}" if denial.comment else ""))
     if request.expires_at is not None and now >= request.expires_at:
+        if state.approved:
+            return end("Expired", "HeldTooLong", "the plan was approved, but something kept it from starting in time")
         return end("Expired", "NoApprovalInTime", "the plan was offered and not approved in time")
     approvers = request.approvers(state.plan)
     if len(approvers) < request.quorum:
@@ -220,8 +222,13 @@ def _with_person(state: State, request: Request) -> Next:
     verdicts = [d for d in request.decisions if d.subject == request.head and d.by != request.requested_by]
     for decision in verdicts:
         if decision.verdict in {"Confirm", "Resume", "Undo"}:
-            data = {"by": decision.by, "verdict": decision.verdict, "comment": decision.comment}
+            said = f"{decision.by} decided to {decision.verdict.lower()}" + f": {decision.comment}" * bool(
+                decision.comment
+            )
+            data = {"by": decision.by, "verdict": decision.verdict, "message": said}
             return Append(Event(event="PersonDecided", step=name, data=data))
     if request.cancelled is not None and state.steps[name].undo_intent is None:
-        return Append(Event(event="PersonDecided", step=name, data={"verdict": "Undo", "by": "", "comment": ""}))
+        return Append(
+            Event(event="PersonDecided", step=name, data={"verdict": "Undo", "by": "", "message": request.cancelled})
+        )
     return AwaitPerson(name)

@@ -86,6 +86,11 @@ def namespace_opted_in(case: Case) -> Objection | None:
 def target_in_place(case: Case) -> Objection | None:
     """The target lies where the execution does, and is of a kind that the runbook is for."""
     target = case.spec.target
+    if case.runbook and (case.runbook.spec.scope == "Namespaced") != (target.namespace is not None):
+        message = (
+            f"the runbook is for a {case.runbook.spec.scope.lower()} target; spec.target.namespace does not fit that"
+        )
+        return Objection("Refused", "TargetScopeDiffers", message)
     if target.namespace is not None and target.namespace != case.namespace:
         return Objection("Refused", "TargetElsewhere", f"the target is in {target.namespace}, not in {case.namespace}")
     kinds = {(t.api_version, t.kind) for t in case.runbook.spec.targets} if case.runbook else set()

@@ -25,6 +25,7 @@ class StepState:
     attempt: int = 1
     outcome: Outcome | None = None
     undo_intent: Mapping[str, JsonValue] | None = None
+    undo_attempts: int = 0
     undo_outcome: UndoOutcome | None = None
 
     @property
@@ -155,7 +156,12 @@ def _step(state: State, event: Event, at: datetime) -> State:
 def _undo(state: State, event: Event) -> State:
     step = state.steps[event.step or ""]
     if event.event == "UndoStarted":
-        return replace(_with(state, replace(step, undo_intent=event.data, undo_outcome=None)), phase="Undoing")
+        return replace(
+            _with(
+                state, replace(step, undo_intent=event.data, undo_outcome=None, undo_attempts=step.undo_attempts + 1)
+            ),
+            phase="Undoing",
+        )
     outcome: UndoOutcome = "Succeeded" if event.event == "UndoSucceeded" else "Failed"
     return _with(state, replace(step, undo_outcome=outcome))
 
@@ -176,7 +182,7 @@ def _decided(state: State, event: Event) -> State:
             return _with(state, replace(step, undo_intent=None, undo_outcome=None))
         case _:
             undecided = _with(state, replace(step, outcome="Succeeded"))
-            return replace(undecided, trouble="UndoDecided", trouble_message=f"{event.data['by']} decided to undo")
+            return _troubled(undecided, "UndoDecided" if event.data["by"] else "Cancelled", event)
 
 
 def parse_time(text: str) -> datetime:
