@@ -79,11 +79,12 @@ class Worker:
 
     async def _investigate(self, incident: IncidentRow) -> None:
         evidence, diagnosis = await self._look(incident)
-        if diagnosis.verdict.startswith("unknown.") and not self._patience_spent(incident):
+        unclear = diagnosis.verdict.startswith(("unknown.", "none."))
+        if unclear and not self._patience_spent(incident):  # what crashes in a loop looks well now and then
             await to_thread(self._store.postpone, incident.id, self._in(self._settings.look_again_after))
             return
         if diagnosis.verdict.startswith("none."):
-            until = self._in(self._settings.patience)
+            until = self._in(self._settings.watch_for)
             await to_thread(self._store.enter, incident.id, "watching", _said(diagnosis), next_at=until)
             return
         if problem := await opt_in_problem(self._cluster, incident.target_namespace, self._settings.namespaces):

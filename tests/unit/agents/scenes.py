@@ -161,7 +161,7 @@ def look(
     contents += [("log", entry) for entry in logs]
     contents += list(extra)
     items = tuple(
-        Item(id=f"E{n}", kind=kind, source=kind, collected_at=NOW, content=content)  # type: ignore[arg-type]
+        Item(id=f"E{n}", kind=kind, source=kind, collected_at=NOW, content=content)
         for n, (kind, content) in enumerate(contents, start=1)
     )
     return Evidence(target=TARGET, collected_at=NOW, items=items, missing=tuple(missing))

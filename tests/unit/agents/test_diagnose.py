@@ -7,6 +7,7 @@ from tests.unit.agents.scenes import (
     NEW,
     OLD,
     Json,
+    at,
     container,
     crashing,
     event,
@@ -44,6 +45,13 @@ def test_all_well_is_said_as_such() -> None:
 def test_what_was_not_seen_is_not_well(kind: Any) -> None:
     gap = Missing(kind=kind, source="x", reason="time-out")
     assert verdict(look(pods=GOOD, missing=[gap])) == "unknown.insufficient-evidence"
+
+
+def test_a_crash_loop_that_is_ready_for_a_moment_is_not_well() -> None:
+    pod = ready("web-b")
+    ended = {"exitCode": 1, "reason": "Error", "startedAt": at(40), "finishedAt": at(30)}
+    pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": ended}
+    assert verdict(look(pods=[GOOD[0], pod])) == "unknown.insufficient-evidence"
 
 
 def test_one_pod_short_is_not_well() -> None:

@@ -160,7 +160,6 @@ class Agents:
         """Alertmanager delivers."""
         self.store.receive(Payload.read(payload(*alerts)))
 
-    @property
     def incident(self) -> IncidentDetail:
         (only,) = list_incidents(self.url)
         return show_incident(self.url, only.id)
@@ -189,14 +188,14 @@ async def test_from_an_alert_to_a_request_and_to_the_cure(agents: Agents) -> Non
     assert spec["runbook"]["name"].startswith("rollback-deployment-")
     assert spec["parameters"] == {"toRevision": "1"}
     assert name == f"{spec['reason']['incident']}-1"
-    assert agents.incident.state == "proposed"
+    assert agents.incident().state == "proposed"
     for phase, state in (("AwaitingApproval", "proposed"), ("Running", "acting"), ("Succeeded", "watching")):
         agents.script.phase(name, phase)
         await agents.round()
-        assert agents.incident.state == state
+        assert agents.incident().state == state
     agents.tell(RESOLVED)
     await agents.round()
-    found = agents.incident
+    found = agents.incident()
     assert (found.state, found.verdict) == ("resolved", "workload.image.not-found")
     assert found.closed_at is not None
     assert [e.phase for e in found.executions] == ["Succeeded"]
@@ -209,11 +208,11 @@ async def test_alerts_that_resolve_first_end_the_incident_with_the_execution(age
     await agents.round()
     agents.tell(RESOLVED)
     await agents.round()
-    assert agents.incident.state == "acting"
+    assert agents.incident().state == "acting"
     agents.script.phase(name, "Succeeded")
     await agents.round()
     await agents.round()
-    assert agents.incident.state == "resolved"
+    assert agents.incident().state == "resolved"
 
 
 @pytest.mark.parametrize("phase", ["Undone", "Failed", "Expired", "Refused"])
@@ -222,14 +221,14 @@ async def test_what_does_not_cure_is_handed_to_a_person_once(agents: Agents, pha
     agents.script.phase(name, phase, "for a reason")
     for _ in range(3):
         await agents.round()
-    found = agents.incident
+    found = agents.incident()
     assert found.state == "escalated"
     assert "for a reason" in found.reason
     families = [e.runbook.rpartition("-")[0] for e in found.executions]
     assert families == ["rollback-deployment", "escalate"]
     agents.script.phase(found.executions[1].name, "HandedOver")
     await agents.round()
-    assert [e.phase for e in agents.incident.executions] == [phase, "HandedOver"]
+    assert [e.phase for e in agents.incident().executions] == [phase, "HandedOver"]
 
 
 @pytest.mark.parametrize("phase", ["Denied", "Cancelled"])
@@ -238,7 +237,7 @@ async def test_what_a_person_decided_is_not_asked_again(agents: Agents, phase: s
     agents.script.phase(name, phase)
     await agents.round()
     await agents.round()
-    assert agents.incident.state == "escalated"
+    assert agents.incident().state == "escalated"
     assert len(agents.script.created) == 1
 
 
@@ -246,12 +245,12 @@ async def test_a_kill_after_the_request_asks_nothing_twice(agents: Agents) -> No
     agents.script.forget_answer = True
     agents.tell(ALERT)
     await agents.round()
-    assert agents.incident.state == "investigating"
+    assert agents.incident().state == "investigating"
     agents.restart()
     agents.clock.advance(10)
     await agents.round()
     assert (len(agents.script.created), agents.script.creations) == (1, 2)
-    assert agents.incident.state == "proposed"
+    assert agents.incident().state == "proposed"
 
 
 async def test_a_name_that_somebody_else_took_is_not_ours(agents: Agents) -> None:
@@ -262,16 +261,16 @@ async def test_a_name_that_somebody_else_took_is_not_ours(agents: Agents) -> Non
     body["spec"] = {**body["spec"], "requestedBy": "mallory"}
     agents.clock.advance(10)
     await agents.round()
-    assert agents.incident.state == "escalated"
-    assert "taken" in agents.incident.reason
+    assert agents.incident().state == "escalated"
+    assert "taken" in agents.incident().reason
 
 
 async def test_a_request_that_is_refused_is_for_a_person(agents: Agents) -> None:
     agents.script.refusal = "exceeded quota"
     agents.tell(ALERT)
     await agents.round()
-    assert agents.incident.state == "escalated"
-    assert "exceeded quota" in agents.incident.reason
+    assert agents.incident().state == "escalated"
+    assert "exceeded quota" in agents.incident().reason
 
 
 async def test_a_cluster_that_does_not_answer_is_asked_again(agents: Agents) -> None:
@@ -282,7 +281,7 @@ async def test_a_cluster_that_does_not_answer_is_asked_again(agents: Agents) -> 
     assert list_incidents(agents.url) == []
     agents.script.down = False
     await agents.round()
-    assert agents.incident.state == "proposed"
+    assert agents.incident().state == "proposed"
 
 
 async def test_later_alerts_of_the_same_fault_ask_for_nothing_more(agents: Agents) -> None:
@@ -291,17 +290,18 @@ async def test_later_alerts_of_the_same_fault_ask_for_nothing_more(agents: Agent
     for _ in range(3):
         await agents.round()
     assert len(agents.script.created) == 1
-    assert len(agents.incident.alerts) == 2
+    assert len(agents.incident().alerts) == 2
 
 
 async def test_what_is_well_again_is_watched_and_then_asked_about(agents: Agents, clock: Clock) -> None:
     agents.script.healthy = True
     agents.tell(ALERT)
     await agents.round()
-    assert (agents.incident.state, agents.incident.verdict) == ("watching", "none.recovered")
-    clock.advance(60)
-    await agents.round()
-    assert agents.incident.state == "escalated"
+    assert (agents.incident().state, agents.incident().verdict) == ("investigating", "none.recovered")
+    for seconds, state in ((60, "watching"), (60, "watching"), (300, "escalated")):
+        clock.advance(seconds)
+        await agents.round()
+        assert agents.incident().state == state
 
 
 async def test_an_incident_that_nobody_understands_is_handed_over_when_patience_ends(
@@ -310,11 +310,11 @@ async def test_an_incident_that_nobody_understands_is_handed_over_when_patience_
     agents.tell(sent("KubeQuotaExceeded", namespace="shop", deployment="checkout"))
     agents.script.list = _nothing  # type: ignore[method-assign]
     await agents.round()
-    assert agents.incident.state == "investigating"
+    assert agents.incident().state == "investigating"
     clock.advance(60)
     await agents.round()
-    assert agents.incident.state == "escalated"
-    assert isinstance(agents.incident.updated_at, datetime)
+    assert agents.incident().state == "escalated"
+    assert isinstance(agents.incident().updated_at, datetime)
 
 
 async def _nothing(kind: str, namespace: str | None = None, **_: Any) -> list[Json]:

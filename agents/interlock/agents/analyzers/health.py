@@ -1,9 +1,13 @@
 """Nothing is wrong any more: said only when everything that would show it was seen."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from interlock.agents.analyzers.findings import Finding
+from interlock.agents.analyzers.objects import Pod
 from interlock.agents.analyzers.scene import Scene
+
+CALM = timedelta(minutes=2)
 
 
 def analyze(scene: Scene) -> Iterator[Finding]:
@@ -13,7 +17,7 @@ def analyze(scene: Scene) -> Iterator[Finding]:
         return
     wanted, status = workload.spec.replicas, workload.status
     complete = status.replicas == status.updated_replicas == status.available_replicas == wanted
-    if complete and len(scene.pods) >= min(wanted, 20) and all(pod.ready for pod in scene.pods):
+    if complete and len(scene.pods) >= min(wanted, 20) and all(_settled(scene, pod) for pod in scene.pods):
         yield Finding(
             cause="none.recovered",
             object=scene.target,
@@ -25,3 +29,10 @@ def analyze(scene: Scene) -> Iterator[Finding]:
             ),
             introduced="no",
         )
+
+
+def _settled(scene: Scene, pod: Pod) -> bool:
+    """Whether the pod is ready and none of its containers ended a moment ago: a crash loop is ready in between."""
+    ends = (s.last_state.terminated.finished_at for s in pod.statuses() if s.last_state.terminated)
+    calm = all(end is None or scene.evidence.collected_at - end > CALM for end in ends)
+    return pod.ready and calm
