@@ -14,7 +14,7 @@ from interlock.runbooks.source import Location, Problem
 VARIABLES: frozenset[str] = frozenset({"target", "parameters", "pods", "revisions", "now"})
 """What the operator offers to every expression."""
 
-SAMPLE_VARIABLES: frozenset[str] = frozenset({"value", "parameters", "now"})
+SAMPLE_VARIABLES: frozenset[str] = frozenset({"value"})
 """What it offers to `satisfies`, the condition on a sample of a Prometheus query."""
 
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
