@@ -111,7 +111,9 @@ def generated(root: Path) -> dict[Path, str]:
 def drifted(root: Path) -> list[Path]:
     """The files that are not what the code says."""
     return [
-        path for path, text in generated(root).items() if not (root / path).is_file() or (root / path).read_text() != text
+        path
+        for path, text in generated(root).items()
+        if not (root / path).is_file() or (root / path).read_text() != text
     ]
 
 

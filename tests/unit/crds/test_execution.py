@@ -111,3 +111,8 @@ def test_every_phase_can_end(phase: str) -> None:
 @given(st.sampled_from(sorted(STARTED)))
 def test_what_has_started_never_waits_for_approval_again(phase: str) -> None:
     assert not TRANSITIONS[phase] & {"Pending", "Planning", "AwaitingApproval", "Approved", "NotNeeded", "Denied"}
+
+
+def test_a_cause_that_this_version_does_not_know_is_understood() -> None:
+    later = execution_spec(reason={"summary": "x", "cause": "workload.imagination.lacking"})
+    assert later.reason.cause == "workload.imagination.lacking"
