@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from tests.support.installation import Installation, install
 
+from interlock.crds.manifests import resources
 from interlock.lab import Lab, lab_up
 from interlock.lab.api import Api
 from interlock.lab.tools import CONTROL_PLANE, ensure_tools
@@ -46,7 +47,8 @@ def lab_directory(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
 def lab(lab_directory: Path, worker_id: str) -> Iterator[Lab]:
     """The lab of this run. The first worker that asks starts it, the others get the same one."""
     alone = worker_id == "master"
-    shared = lab_up(lab_directory, monitoring=False, owner_pid=os.getpid() if alone else os.getppid())
+    owner = os.getpid() if alone else os.getppid()
+    shared = lab_up(lab_directory, monitoring=False, definitions=resources("crds"), owner_pid=owner)
     yield shared
     if alone:
         shared.stop()

@@ -118,6 +118,7 @@ def lab_up(
     nodes: int = 3,
     owned: bool = True,
     monitoring: bool = True,
+    definitions: Sequence[Path] = (),
     webhook_url: str | None = None,
     webhook_token: str = "",
     owner_pid: int | None = None,
@@ -125,7 +126,9 @@ def lab_up(
 ) -> Lab:
     """Starts a lab in this folder and returns when pods can be scheduled; a lab that lives is returned as it is.
 
-    An owned lab ends when the process owner_pid (by default the calling one) does, however that ends.
+    `definitions` are applied before the controllers start: the quota's controller would notice a kind that comes later
+    only half a minute after it, and refuse whatever it cannot count. An owned lab ends when the process owner_pid (by
+    default the calling one) does, however that ends.
     Raises LabError with the last lines of the log of the component that failed.
     """
     layout = Layout(directory.resolve())
@@ -135,7 +138,17 @@ def lab_up(
         lab = Lab.load(directory)
         if lab is None:
             owner = (owner_pid or os.getpid()) if owned else None
-            description = _describe(layout, tools, nodes, monitoring, owner)
+            description = Description(
+                server=f"https://127.0.0.1:{(ports := free_ports()).apiserver}",
+                kubeconfig=layout.kubeconfig,
+                audit_log=layout.audit_log,
+                tools=tools,
+                nodes=nodes,
+                monitoring=monitoring,
+                ports=ports,
+                definitions=tuple(path.resolve() for path in definitions),
+                owner=owner,
+            )
             lab = _start(layout, description, progress)
     if webhook_url is not None:
         lab.set_webhook(webhook_url, webhook_token)
@@ -184,20 +197,6 @@ def stop(layout: Layout) -> bool:
             os.killpg(state.supervisor, signal.SIGKILL)
         time.sleep(0.05)
     return True
-
-
-def _describe(layout: Layout, tools: Path, nodes: int, monitoring: bool, owner: int | None) -> Description:
-    ports = free_ports()
-    return Description(
-        server=f"https://127.0.0.1:{ports.apiserver}",
-        kubeconfig=layout.kubeconfig,
-        audit_log=layout.audit_log,
-        tools=tools,
-        nodes=nodes,
-        monitoring=monitoring,
-        ports=ports,
-        owner=owner,
-    )
 
 
 def _start(layout: Layout, description: Description, progress: Progress) -> Lab:

@@ -17,6 +17,8 @@ def components(layout: Layout, description: Description) -> Iterator[Component]:
     yield _etcd(layout, description)
     yield _apiserver(layout, description)
     yield _setup(layout, description)
+    if description.definitions:
+        yield _definitions(description)
     yield _controller_manager(layout, description)
     yield _scheduler(layout, description)
     yield _kubelet(layout, description)
@@ -92,10 +94,17 @@ def _setup(layout: Layout, description: Description) -> Component:
     return Component(name="setup", argv=argv, needs=("kube-apiserver",), task=True)
 
 
+def _definitions(description: Description) -> Component:
+    kubectl = (str(description.tools / "kubectl"), f"--kubeconfig={description.kubeconfig}")
+    files = tuple(f"--filename={path}" for path in description.definitions)
+    argv = (*kubectl, "apply", "--server-side", *files)
+    return Component(name="definitions", argv=argv, needs=("kube-apiserver",), task=True)
+
+
 def _controller_manager(layout: Layout, description: Description) -> Component:
     return Component(
         name="kube-controller-manager",
-        needs=("kube-apiserver",),
+        needs=("kube-apiserver", *(("definitions",) if description.definitions else ())),
         argv=(
             str(description.tools / "kube-controller-manager"),
             *_identity(layout, "kube-controller-manager"),

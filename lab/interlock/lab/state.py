@@ -56,6 +56,8 @@ class Description(BaseModel):
     nodes: int
     monitoring: bool
     ports: Ports
+    definitions: tuple[Path, ...] = ()
+    """Manifests that the cluster has from its first moment, before its controllers ask which kinds there are."""
     owner: int | None
     """The process whose end ends the lab; None for a lab that lives until it is stopped."""
 

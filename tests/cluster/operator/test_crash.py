@@ -15,13 +15,14 @@ from tests.support.installation import Installation, install
 from tests.support.scene import Scene, operator_environment, runbook
 from tests.support.waiting import eventually
 
+from interlock.crds.manifests import resources
 from interlock.lab import lab_up
 
 
 @pytest.fixture(scope="module")
 def own_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The contract on a lab of this module's own."""
-    lab = lab_up(tmp_path_factory.mktemp("crash") / "lab", nodes=1, monitoring=False)
+    lab = lab_up(tmp_path_factory.mktemp("crash") / "lab", nodes=1, monitoring=False, definitions=resources("crds"))
     yield install(lab)
     lab.stop()
 
@@ -30,9 +31,7 @@ def own_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Insta
 def operator(installation: Installation, data: Path) -> Iterator[subprocess.Popen[bytes]]:
     """An operator process, killed at the end without a warning."""
     environment = operator_environment(installation.operator_kubeconfig, data)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interlock.operator"], env=environment, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-m", "interlock.operator"], env=environment, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:

@@ -17,7 +17,7 @@ def what_matters(live: Json) -> Json:
 
 
 def test_a_failed_verification_is_undone_exactly(scene: Scene) -> None:
-    steps = [
+    steps: list[Json] = [
         {"name": "scale", "action": "scale", "with": {"replicas": "3"}},
         {"name": "label", "action": "patch", "with": {"merge": "metadata: {labels: {team: null, by: interlock}}"}},
         {"name": "restart", "action": "rolloutRestart"},

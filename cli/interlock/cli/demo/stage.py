@@ -19,6 +19,7 @@ from interlock.cli.demo.household import log_of
 from interlock.cli.errors import CommandError, Refused
 from interlock.cli.manifests import Manifest, apply_all, install_all, opt_in
 from interlock.cli.runbooks import catalogue, grants, manifest
+from interlock.crds.manifests import resources
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
 from interlock.lab import Lab, LabError, lab_up
 from interlock.lab.kubectl import administrator
@@ -67,7 +68,7 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
         CommandError: a part did not start; the message says why.
     """
     try:
-        lab = lab_up(directory, owned=not keep, progress=progress)
+        lab = lab_up(directory, owned=not keep, definitions=resources("crds"), progress=progress)
     except LabError as wrong:
         raise CommandError(str(wrong)) from wrong
     household: subprocess.Popen[bytes] | None = None
