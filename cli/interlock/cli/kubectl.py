@@ -188,6 +188,7 @@ def _ask(question: str) -> None:
     try:
         answer = screen.console().input(f"\n{question} Type yes: ")
     except EOFError as ended:
+        say()
         raise CommandError("nobody answered, so nothing was decided", "Answer, or use --yes.") from ended
     if answer.strip().lower() != "yes":
         raise CommandError("not approved, nothing was decided", "To end the execution for good: kubectl interlock deny")

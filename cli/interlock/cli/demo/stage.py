@@ -21,7 +21,7 @@ from interlock.cli.manifests import Manifest, apply_all, install_all, opt_in
 from interlock.cli.runbooks import catalogue, grants, manifest
 from interlock.crds.manifests import resources
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
-from interlock.lab import Lab, LabError, lab_up
+from interlock.lab import Lab, LabError, lab_down, lab_up
 from interlock.lab.kubectl import administrator
 from interlock.lab.shop import NAMESPACE, deploy_shop
 from interlock.runbooks import rbac
@@ -71,6 +71,9 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
         lab = lab_up(directory, owned=not keep, definitions=resources("crds"), progress=progress)
     except LabError as wrong:
         raise CommandError(str(wrong)) from wrong
+    except KeyboardInterrupt:
+        lab_down(directory)
+        raise
     household: subprocess.Popen[bytes] | None = None
     finished = False
     try:

@@ -151,6 +151,7 @@ def _types_yes() -> bool:
     try:
         answer = screen.console().input(f"\nApprove this plan as {APPROVER}? Type yes: ")
     except EOFError as ended:
+        screen.say()
         way_out = "Type yes, or let the demo do it: interlock demo --yes (make demo YES=1)"
         raise CommandError("nobody is there to approve", way_out) from ended
     return answer.strip().lower() == "yes"
