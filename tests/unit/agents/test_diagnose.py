@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.agents.scenes import (
     NEW,
+    NOW,
     OLD,
     Json,
     at,
@@ -21,7 +22,7 @@ from tests.unit.agents.scenes import (
 )
 
 from interlock.agents.diagnose import Diagnosis, diagnose
-from interlock.agents.evidence import Evidence, Missing
+from interlock.agents.evidence import Evidence, Item, Missing
 from interlock.agents.model import ObjectRef
 
 GOOD = [ready("web-a"), ready("web-b")]
@@ -312,6 +313,15 @@ def test_a_quota_is_what_must_be_changed() -> None:
     assert best is not None
     assert best.cause == "namespace.quota.pods-exceeded"
     assert best.object == ObjectRef(kind="ResourceQuota", namespace="shop", name="team")
+
+
+@pytest.mark.parametrize(("used", "expected"), [("2", "namespace.quota.pods-exceeded"), ("1", "unknown")])
+def test_a_quota_that_is_asked_about_itself(used: str, expected: str) -> None:
+    target = ObjectRef(kind="ResourceQuota", namespace="shop", name="team")
+    content = {"metadata": {"name": "team"}, "status": {"hard": {"pods": "2", "services": "9"}, "used": {"pods": used}}}
+    item = Item(id="E1", kind="target", source=str(target), collected_at=NOW, content=content)
+    evidence = Evidence(target=target, collected_at=NOW, items=(item,))
+    assert verdict(evidence).startswith(expected)
 
 
 def test_a_refusal_that_is_over_is_over() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.scene import Scene
 from interlock.agents.model import ObjectRef
+from interlock.crds.cel import is_quantity, quantity
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: (?P<used>.+?), limited: (?P<limit>.+)", re.S
@@ -29,7 +30,9 @@ _RESOURCES = {
 
 
 def analyze(scene: Scene) -> Iterator[Finding]:
-    """A finding for the newest refusal, if the workload still lacks pods."""
+    """A finding for the newest refusal, if the workload still lacks pods; or for a quota that is itself the target."""
+    if scene.target.kind == "ResourceQuota":
+        yield from _used_up(scene)
     workload = scene.workload
     if workload is None or workload.status.replicas >= (workload.spec.replicas or 0):
         return
@@ -54,6 +57,28 @@ def analyze(scene: Scene) -> Iterator[Finding]:
         yield _by_spec(scene, "namespace.pod-security.rejected", "securityContext", words, quotes)
     else:
         yield _by_spec(scene, "workload.security.admission-rejected", "spec", words, quotes, confidence=0.7)
+
+
+def _used_up(scene: Scene) -> Iterator[Finding]:
+    quota = scene.quota
+    if quota is None:
+        return
+    full = sorted(
+        name
+        for name, hard in quota.status.hard.items()
+        if is_quantity(hard) and quantity(quota.status.used.get(name, "0")) >= quantity(hard) > 0
+    )
+    causes = {f"namespace.quota.{_RESOURCES.get(name, 'objects')}-exceeded" for name in full}
+    if full:
+        shown = ", ".join(f"{name} {quota.status.used[name]} of {quota.status.hard[name]}" for name in full)
+        yield Finding(
+            cause=causes.pop() if len(causes) == 1 else "namespace.quota",
+            object=scene.target,
+            confidence=0.85,
+            summary=f"Quota {quota.metadata.name} is used up: {shown}.",
+            quotes=scene.quote("target", shown),
+            introduced="no",
+        )
 
 
 def _refusal(scene: Scene) -> tuple[str, tuple[Quote, ...]]:

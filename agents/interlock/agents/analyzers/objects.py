@@ -343,10 +343,18 @@ class Workload(Part):
         return next((c for c in self.status.conditions if c.type == kind), None)
 
 
+class QuotaStatus(Part):
+    """What a quota allows and what of it is used, as quantities."""
+
+    hard: dict[str, str] = {}
+    used: dict[str, str] = {}
+
+
 class Quota(Part):
-    """A ResourceQuota or LimitRange, by name."""
+    """A ResourceQuota."""
 
     metadata: Metadata
+    status: QuotaStatus = QuotaStatus()
 
 
 class Log(Part):

@@ -112,9 +112,10 @@ class Scene:
         return tuple((name, log) for name, log in parsed if log is not None)
 
     @cached_property
-    def quotas(self) -> tuple[str, ...]:
-        """Names of the namespace's quotas."""
-        return tuple(quota.metadata.name for quota in self._list("quotas", Quota))
+    def quota(self) -> Quota | None:
+        """The target as a quota; None when it is none."""
+        item = self.evidence.first("target")
+        return _parse(Quota, item.content) if item is not None and self.target.kind == "ResourceQuota" else None
 
     @cached_property
     def config_maps(self) -> dict[str, tuple[str, ...] | None]:
