@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from tests.support.installation import Installation, install
-from tests.support.scene import Scene, operator_environment, runbook
+from tests.support.scene import Scene, operator_environment, runbook, scaling
 from tests.support.waiting import eventually
 
+from interlock.crds.journal import Event, extend, genesis
 from interlock.crds.manifests import resources
 from interlock.lab import lab_up
 
@@ -58,12 +59,16 @@ def effects(installation: Installation, namespace: str) -> list[str]:
     return found
 
 
+def own_scene(installation: Installation, namespace: str, data: Path) -> Scene:
+    """A scene in a namespace of the own lab."""
+    body = {"metadata": {"name": namespace, "labels": {"interlock.dev/remediation": "enabled"}}}
+    assert installation.admin.post("/api/v1/namespaces", body).ok
+    return Scene.prepare(installation, namespace, data / "archive.db")
+
+
 def test_killed_between_all_steps_it_finishes_once(own_installation: Installation, tmp_path: Path) -> None:
     namespace = "crash"
-    labels = {"interlock.dev/remediation": "enabled"}
-    body = {"metadata": {"name": namespace, "labels": labels}}
-    assert own_installation.admin.post("/api/v1/namespaces", body).ok
-    scene = Scene.prepare(own_installation, namespace, tmp_path / "archive.db")
+    scene = own_scene(own_installation, namespace, tmp_path)
     gates = [
         {"name": f"gate{n}", "action": "wait", "with": {"until": f"target.metadata.labels.?go.orValue('') >= '{n}'"}}
         for n in (1, 2)
@@ -94,3 +99,58 @@ def test_killed_between_all_steps_it_finishes_once(own_installation: Installatio
     assert len(effects(own_installation, namespace)) == 3
     assert done.status is not None
     assert done.status.fence.epoch == 3
+
+
+def state_intent(scene: Scene, step: str) -> None:
+    """Writes what an operator writes just before the effect of a step, as the operator, and does nothing more."""
+    execution, live = scene.execution(), scene.workload()
+    assert execution.status is not None
+    assert execution.status.plan is not None
+    meta = live["metadata"]
+    intent = {
+        "writes": True,
+        "object": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": scene.namespace, "name": "web"},
+        "uid": meta["uid"],
+        "resourceVersion": meta["resourceVersion"],
+        "generation": meta["generation"],
+        "leaves": [{"path": "/spec/replicas", "before": 1, "after": 3}],
+        "credential": "",
+    }
+    events = [
+        Event(event="Approved", data={"by": ["bob"], "plan": execution.status.plan.digest}),
+        Event(event="StepStarted", step=step, data=intent),
+    ]
+    start = genesis(execution.uid, execution.spec.request_digest())
+    journal = extend(start, execution.journal, events, execution.journal[-1].at)
+    status = {
+        "phase": "Running",
+        "fence": execution.status.fence.model_dump(),
+        "journal": [entry.model_dump(mode="json", exclude_none=True) for entry in journal],
+    }
+    answer = scene.installation.operator.patch(f"{scene.path('fix')}/status", {"status": status})
+    assert answer.ok, answer
+
+
+@pytest.mark.parametrize(
+    ("verdict", "replicas", "ending"), [("Confirm", 7, "Succeeded"), ("Resume", 7, "Failed"), ("Undo", 7, "Failed")]
+)
+def test_what_no_probe_can_tell_a_person_decides(
+    own_installation: Installation, tmp_path: Path, verdict: str, replicas: int, ending: str
+) -> None:
+    """Killed between intent and effect, and somebody else changed the object: did the effect happen before that?"""
+    scene = own_scene(own_installation, f"unknown-{verdict.lower()}", tmp_path)
+    with operator(own_installation, tmp_path):
+        scene.ask(scaling(), {"replicas": "3"})
+        scene.offered()
+    assert scene.decide().ok
+    state_intent(scene, "scale")
+    scene.change({"spec": {"replicas": replicas}})
+    with operator(own_installation, tmp_path):
+        waiting = scene.reaches("AwaitingPerson")
+        decision = {"by": "bob", "subject": f"sha256:{waiting.journal[-1].hash}", "verdict": verdict}
+        assert scene.append_decision(decision, scene.approver).ok
+        done = scene.reaches(ending)
+        scene.archived(done.uid)
+    assert scene.workload()["spec"]["replicas"] == replicas
+    assert [e.details()["verdict"] for e in done.journal if e.event == "PersonDecided"] == [verdict]
+    assert effects(own_installation, scene.namespace) == []
