@@ -116,15 +116,16 @@ def _manifests(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _flaw(cluster: Cluster, manifest: Manifest) -> str:
+    name = named(manifest).partition(" ")[2]
     try:
         live = cluster.find(cluster.path_of(manifest))
         if live is None:
-            return f"{named(manifest)} is missing"
+            return f"{name} is missing"
         applied = cluster.apply(manifest, dry_run=True)
     except Refused as refused:
-        return f"{named(manifest)} cannot be judged: {refused.message}"
+        return f"{name} cannot be judged: {refused.message}"
     same = all(applied.get(part) == live.get(part) for part in {*live, *applied} - {"metadata", "status"})
-    return "" if same else f"{named(manifest)} differs from what this version ships"
+    return "" if same else f"{name} differs from what this version ships"
 
 
 def _served(cluster: Cluster) -> bool:

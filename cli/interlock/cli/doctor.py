@@ -32,9 +32,9 @@ def doctor(
     else:
         rows = [["OK" if f.ok else "WRONG", f.subject, f.says] for f in shown]
         table(["", "looked at", "found"], rows, "all is well")
-        for finding in wrong:
-            say(f"\n{finding.subject}: {finding.says}", "red")
-            say(f"  way out: {finding.fix}")
+        for fix in dict.fromkeys(finding.fix for finding in wrong):
+            say(f"\n{', '.join(finding.subject for finding in wrong if finding.fix == fix)}", "red")
+            say(f"  way out: {fix}")
         say(f"\n{len(findings)} looked at, {len(wrong)} wrong", "red" if wrong else "green")
     if wrong:
         raise typer.Exit(1)
