@@ -191,6 +191,8 @@ def _judge(method: str, path: str, status: int, body: bytes) -> None:
     said = _message(body)
     if status == 409 and method == "POST":
         raise AlreadyExistsError(said)
+    if "status unknown for quota" in said:  # the quota's controller has not counted yet; it will
+        raise ClusterUnavailableError(f"{method} {path}: {said}")
     if method == "POST" and (status in (400, 404, 422) or (status == 403 and _is_admission(said))):
         raise RefusedError(said)
     if status in (401, 403):

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import Session, SQLModel, col, delete, or_, select
+from sqlmodel import Session, col, delete, or_, select
 
 from interlock.agents.correlate import Known, incident_of, new_incident_id
 from interlock.agents.database import connect, translated
@@ -27,6 +27,7 @@ from interlock.agents.tables import (
     ExecutionRow,
     FindingRow,
     IncidentRow,
+    Table,
     TimelineRow,
 )
 
@@ -48,7 +49,7 @@ class Store:
             StoreUnavailableError: the database cannot be written.
         """
         with translated():
-            SQLModel.metadata.create_all(self._engine)
+            Table.metadata.create_all(self._engine)
 
     def close(self) -> None:
         """Gives back all connections."""

@@ -1,9 +1,14 @@
 """The store's tables. Times are RFC 3339 text in UTC, which sorts as time does in every database."""
 
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 
-class AlertRow(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """A table of the agents': one process may hold the operator's tables as well, and they share nothing."""
+
+
+class AlertRow(Table, table=True):
     """An alert by its identity, with the last word on it."""
 
     __tablename__ = "alerts"
@@ -23,7 +28,7 @@ class AlertRow(SQLModel, table=True):
     note: str = ""
 
 
-class DeliveryRow(SQLModel, table=True):
+class DeliveryRow(Table, table=True):
     """A delivery of which the sender left something out."""
 
     __tablename__ = "truncated_deliveries"
@@ -35,7 +40,7 @@ class DeliveryRow(SQLModel, table=True):
     truncated: int
 
 
-class IncidentRow(SQLModel, table=True):
+class IncidentRow(Table, table=True):
     """An incident: where it stands, and when it is looked at next."""
 
     __tablename__ = "incidents"
@@ -59,7 +64,7 @@ class IncidentRow(SQLModel, table=True):
     diagnosis: str = ""
 
 
-class TimelineRow(SQLModel, table=True):
+class TimelineRow(Table, table=True):
     """Something that happened to an incident."""
 
     __tablename__ = "timeline"
@@ -71,7 +76,7 @@ class TimelineRow(SQLModel, table=True):
     text: str
 
 
-class EvidenceRow(SQLModel, table=True):
+class EvidenceRow(Table, table=True):
     """One piece of evidence, of the last look; `content` is None when it could not be collected."""
 
     __tablename__ = "evidence"
@@ -87,7 +92,7 @@ class EvidenceRow(SQLModel, table=True):
     missing: str = ""
 
 
-class FindingRow(SQLModel, table=True):
+class FindingRow(Table, table=True):
     """One hypothesis of the last look, best first."""
 
     __tablename__ = "findings"
@@ -99,7 +104,7 @@ class FindingRow(SQLModel, table=True):
     content: str
 
 
-class ExecutionRow(SQLModel, table=True):
+class ExecutionRow(Table, table=True):
     """An execution that was asked for: written before it is created, so that nothing is asked for twice."""
 
     __tablename__ = "executions"

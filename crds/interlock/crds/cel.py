@@ -6,16 +6,16 @@ runbooks are evaluated in a process of their own with a deadline: see `celproces
 """
 
 import logging
-import math
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 import cel
 from cel.stdlib import add_stdlib_to_context
 from pydantic import JsonValue
+
+from interlock.crds.quantity import is_quantity, quantity
 
 # The library logs what a function of ours raised and raises it too; once is enough.
 logging.getLogger("cel").addHandler(logging.NullHandler())
@@ -108,41 +108,6 @@ def _optional_field(container: Any, key: Any) -> cel.OptionalValue:
     if isinstance(container, list) and isinstance(key, int):
         return cel.OptionalValue.of(container[key]) if 0 <= key < len(container) else cel.OptionalValue.none()
     raise TypeError(f"no field {key!r} in a {type(container).__name__}")
-
-
-_SUFFIXES = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
-    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
-}
-_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
-
-
-def quantity(text: object) -> float:
-    """A Kubernetes quantity as a number: `quantity("1500m") == 1.5`, `quantity("1Ki") == 1024.0`.
-
-    Raises:
-        ValueError: it is not a quantity (apimachinery's resource.Quantity is the model).
-    """
-    match = _QUANTITY.fullmatch(str(text))
-    if match is None:
-        raise ValueError(f"{text!r} is not a quantity such as 500m, 1.5 or 128Mi")
-    number, exponent, suffix = match.groups()
-    try:
-        value = float(Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""])
-    except InvalidOperation as wrong:
-        raise ValueError(f"{text!r} is not a quantity") from wrong
-    if not math.isfinite(value):
-        raise ValueError(f"{text!r} is larger than any quantity")
-    return value
-
-
-def is_quantity(text: object) -> bool:
-    """Whether `quantity` accepts it."""
-    return _QUANTITY.fullmatch(str(text)) is not None
 
 
 def condition(container: Any, kind: str) -> str:

@@ -49,6 +49,7 @@ _ASSIGNED = re.compile(
     (?P<value>(?P<quote>\\*["']).*?(?:(?P=quote)|$)|[^\s"',;&\\]+)""",
     re.VERBOSE | re.MULTILINE,
 )
+_ENDS_IN_SECRET = re.compile(r"(?i)(?:pass\w*|pwd|secrets?|tokens?|key|credentials?)[\d_]*$")
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 
@@ -78,8 +79,16 @@ def redact_text(text: str) -> str:
 
 
 def _without_value(assigned: re.Match[str]) -> str:
+    if assigned["join"] == ":" and not assigned["quote"] and _is_image(assigned):
+        return assigned[0]
     quote = assigned["quote"] or ""
     return f"{assigned['name']}{assigned['join']}{quote}{HIDDEN}{quote}"
+
+
+def _is_image(assigned: re.Match[str]) -> bool:
+    """`shop/token:1.2` and `token-service:1.2` are images; `token:abc` is not."""
+    in_path = assigned.start() > 0 and assigned.string[assigned.start() - 1] == "/"
+    return in_path or _ENDS_IN_SECRET.search(assigned["name"]) is None
 
 
 def safe_message(said: object, limit: int = 1000) -> str:

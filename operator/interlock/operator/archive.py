@@ -7,13 +7,18 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, create_engine, select
 
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.journal import genesis, head
 
 
-class ArchivedExecution(SQLModel, table=True):
+class Table(SQLModel, registry=registry()):
+    """A table of the operator's: one process may hold the agents' tables as well, and they share nothing."""
+
+
+class ArchivedExecution(Table, table=True):
     """One finished execution as it stood when it ended."""
 
     __tablename__ = "executions"
@@ -36,7 +41,7 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        SQLModel.metadata.create_all(self._engine, tables=[ArchivedExecution.__table__])  # type: ignore[attr-defined]
+        Table.metadata.create_all(self._engine)
 
     def put(self, body: dict[str, Any]) -> None:
         """Stores a finished execution, once; the same again is no error.

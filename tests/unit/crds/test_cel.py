@@ -7,11 +7,10 @@ from interlock.crds.cel import (
     ExpressionError,
     condition,
     evaluate,
-    is_quantity,
-    quantity,
     rewrite_optionals,
     variables_of,
 )
+from interlock.crds.quantity import is_quantity, quantity
 
 POD: dict[str, JsonValue] = {
     "metadata": {"labels": {"app/name": "web"}, "annotations": {}},

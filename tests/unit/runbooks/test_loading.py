@@ -36,7 +36,7 @@ def line_of(text: str, part: str) -> int:
         ),
         ("resources: [deployments]", "resources: [secrets]", ["spec.permissions", "resource secrets"]),
         ("version: 1.0.0", "version: 1.0.1", ["metadata.name", "rollback-deployment-1.0.1"]),
-        ("workload.probe\n", "workload.prob\n", ["spec.addresses.causes[13]", "workload.prob"]),
+        ("workload.probe\n", "workload.prob\n", ["spec.addresses.causes[17]", "workload.prob"]),
     ],
 )
 def test_names_field_value_and_way_out(tmp_path: Path, old: str, new: str, said: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.scene import Scene
 from interlock.agents.model import ObjectRef
-from interlock.crds.cel import is_quantity, quantity
+from interlock.crds.quantity import is_quantity, quantity
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: (?P<used>.+?), limited: (?P<limit>.+)", re.S

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from interlock.agents.analyzers.findings import Finding, Introduced
 from interlock.agents.analyzers.objects import Change, ContainerStatus, Pod
 from interlock.agents.analyzers.scene import Scene
-from interlock.crds.cel import is_quantity, quantity
+from interlock.crds.quantity import is_quantity, quantity
 
 
 def analyze(scene: Scene) -> Iterator[Finding]:
