@@ -106,6 +106,13 @@ def deployment(name: str, *, image: str = "app.example/web:1", replicas: int = 1
     }
 
 
+def open_namespace(installation: Installation, name: str) -> None:
+    """Makes a namespace that lets itself be remediated."""
+    body = {"metadata": {"name": name, "labels": {"interlock.dev/remediation": "enabled"}}}
+    answer = installation.admin.post("/api/v1/namespaces", body)
+    assert answer.ok, answer
+
+
 @dataclass
 class Scene:
     """One namespace with a Deployment `web`."""

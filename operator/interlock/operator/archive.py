@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, Engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, create_engine, select
 
@@ -41,7 +42,10 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        Table.metadata.create_all(self._engine)
+        try:
+            Table.metadata.create_all(self._engine)
+        except OperationalError:  # another replica made them between our look and our making
+            Table.metadata.create_all(self._engine)
 
     def put(self, body: dict[str, Any]) -> None:
         """Stores a finished execution, once; the same again is no error.

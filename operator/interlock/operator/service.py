@@ -1,11 +1,13 @@
 """Starts the operator's parts in order, watches over them, and stops them in order."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -154,9 +156,10 @@ async def _sweep(api: Api, queue: Queue) -> None:
 
 def _key(path: Path) -> bytes:
     """The key under which hidden values are compared; made once, readable by the operator only."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        return path.read_bytes()
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=path.parent) as fresh:
+            fresh.write(secrets.token_bytes(32))
+            fresh.flush()
+            with contextlib.suppress(FileExistsError):  # another replica was faster: its key is the one
+                os.link(fresh.name, path)
+    return path.read_bytes()

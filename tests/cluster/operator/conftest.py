@@ -1,33 +1,54 @@
-"""The operator under test: one process per worker on the shared lab. One leads, the others stand by and take over."""
+"""The operator under test: one process per worker on a lab of its own. One leads, the others stand by and take over.
+
+The lab is not the one that the other tests share: there, nobody but the test itself moves an execution.
+"""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.installation import Installation
-from tests.support.scene import Scene, operator_environment
+from tests.support.installation import Installation, install
+from tests.support.scene import Scene, open_namespace, operator_environment
 
-from interlock.lab import Lab
+from interlock.crds.manifests import resources
+from interlock.lab import lab_up
 
 
 @pytest.fixture(scope="session")
-def operator(installation: Installation, lab: Lab, lab_directory: Path) -> Iterator[None]:
-    """A running operator; its log stands beside the lab's."""
-    environment = operator_environment(installation.operator_kubeconfig, lab_directory / "operator")
-    log = lab_directory / f"operator-{os.getpid()}.log"
+def operated(lab_directory: Path, worker_id: str) -> Iterator[Installation]:
+    """The contract in force on the operator's lab, shared by all workers."""
+    alone = worker_id == "master"
+    owner = os.getpid() if alone else os.getppid()
+    directory = lab_directory.with_name("operated-lab")
+    lab = lab_up(directory, monitoring=False, definitions=resources("crds"), owner_pid=owner)
+    yield install(lab)
+    if alone:
+        lab.stop()
+
+
+@pytest.fixture(scope="session")
+def operator(operated: Installation) -> Iterator[Path]:
+    """A running operator, and where it keeps its archive; its log stands beside the lab's."""
+    directory = operated.lab.directory / "operator"
+    environment = operator_environment(operated.operator_kubeconfig, directory)
+    log = operated.lab.directory / f"operator-{os.getpid()}.log"
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "interlock.operator"], env=environment, stdout=file, stderr=subprocess.STDOUT
         )
-        yield
+        yield directory / "archive.db"
         process.terminate()
         assert process.wait(timeout=30) == 0, log.read_text()[-3000:]
 
 
 @pytest.fixture
-def scene(operator: None, installation: Installation, namespace: str, lab_directory: Path) -> Scene:
+def scene(operator: Path, operated: Installation) -> Iterator[Scene]:
     """A namespace with a Deployment, people who may ask and approve, and the operator at work."""
-    return Scene.prepare(installation, namespace, lab_directory / "operator" / "archive.db")
+    name = f"test-{secrets.token_hex(4)}"
+    open_namespace(operated, name)
+    yield Scene.prepare(operated, name, operator)
+    operated.admin.delete(f"/api/v1/namespaces/{name}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.installation import Installation, install
-from tests.support.scene import Scene, operator_environment, runbook, scaling
+from tests.support.scene import Scene, open_namespace, operator_environment, runbook, scaling
 from tests.support.waiting import eventually
 
 from interlock.crds.journal import Event, extend, genesis
@@ -61,8 +61,7 @@ def effects(installation: Installation, namespace: str) -> list[str]:
 
 def own_scene(installation: Installation, namespace: str, data: Path) -> Scene:
     """A scene in a namespace of the own lab."""
-    body = {"metadata": {"name": namespace, "labels": {"interlock.dev/remediation": "enabled"}}}
-    assert installation.admin.post("/api/v1/namespaces", body).ok
+    open_namespace(installation, namespace)
     return Scene.prepare(installation, namespace, data / "archive.db")
 
 
