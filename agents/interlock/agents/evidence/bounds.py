@@ -59,8 +59,17 @@ def within(content: JsonValue, largest: int = LARGEST_ITEM) -> tuple[JsonValue, 
             kept.append(entry)
         return kept, True
     if isinstance(content, str):
-        return content.encode()[-largest // 2 :].decode("utf-8", errors="ignore"), True
+        return _end(content, largest), True
     return None, True
+
+
+def _end(text: str, largest: int) -> str:
+    """The longest end of a text that fits, by bisection: how long a character is in JSON depends on the character."""
+    fits, over = 0, len(text)
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        fits, over = (middle, over) if _size(text[-middle:]) <= largest else (fits, middle)
+    return text[-fits:] if fits else ""
 
 
 def _size(content: JsonValue) -> int:
