@@ -1,7 +1,8 @@
 """The journal as people read it, and whether its chain bears it out."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 from rich.text import Text
 
@@ -10,7 +11,7 @@ from interlock.cli.executions import Seen
 from interlock.cli.text import safe, short
 from interlock.crds.journal import Entry
 
-_DETAIL = 150
+_DETAIL = 200
 
 
 def show_journal(found: Seen, *, whole: bool = False) -> bool:
@@ -25,7 +26,7 @@ def show_journal(found: Seen, *, whole: bool = False) -> bool:
 
 def entry_line(entry: Entry, *, whole: bool = False) -> Text:
     """One entry: when, what, which step, and the details that matter."""
-    details = safe(entry.data) if whole else short("  ".join(_details(entry)), _DETAIL)
+    details = safe(entry.data) if whole else short(_told(entry), _DETAIL)
     clock = entry.at.partition("T")[2].rstrip("Z")
     name = f"{entry.event:<20}"
     return Text.assemble(
@@ -57,17 +58,62 @@ def _verdict(found: Seen, broken: int | None) -> Text:
     return Text.assemble((f"chain verified: {count} entries, head ", "green"), found.journal_head())
 
 
-def _details(entry: Entry) -> Iterator[str]:
+def _told(entry: Entry) -> str:
+    """What an entry says, in words; whatever its details hold, a line comes of it."""
     try:
-        details = json.loads(entry.data)
+        details = entry.details()
     except ValueError:
-        yield entry.data
-        return
-    if not isinstance(details, dict):
-        yield entry.data
-        return
-    for name, value in sorted(details.items(), key=lambda item: len(str(item[1]))):
-        yield f"{name}={value if isinstance(value, str | int | float) else json.dumps(value, sort_keys=True)}"
+        return entry.data
+    match entry.event:
+        case "Requested":
+            return f"by {details.get('by')}"
+        case "Planned":
+            return f"{_count(details.get('steps'), 'step')}, plan {_brief(details.get('plan'))}"
+        case "PlanVoided":
+            return f"the cluster has changed: plan {_brief(details.get('plan'))} is void"
+        case "Approved":
+            return f"by {_listed(details.get('by'))}: plan {_brief(details.get('plan'))}"
+        case "StepStarted" | "UndoStarted":
+            return _intent(details)
+        case "StepSucceeded" | "UndoSucceeded":
+            return _outcome(details)
+        case "VerificationPassed":
+            return _listed(details.get("checks"))
+        case "Ended":
+            return f"{details.get('phase')}: {details.get('message') or details.get('reason')}"
+        case _:
+            return str(details.get("message") or details.get("note") or "")
+
+
+def _intent(details: Mapping[str, Any]) -> str:
+    if not details.get("writes", True):
+        return "looks, and writes nothing"
+    place, leaves = details.get("object") or {}, details.get("leaves") or []
+    changes = [
+        f"{leaf.get('path')}"
+        + (f" {json.dumps(leaf.get('before'))} → {json.dumps(leaf.get('after'))}" * ("after" in leaf))
+        for leaf in leaves
+    ]
+    who = f", with credential {_brief(details.get('credential'))}" if details.get("credential") else ""
+    return f"is about to write {place.get('kind')} {place.get('name')}: {', '.join(changes)}{who}"
+
+
+def _outcome(details: Mapping[str, Any]) -> str:
+    if version := details.get("resourceVersion"):
+        return f"written: resourceVersion {version}"
+    return str(details.get("note") or (f"found {details['found']}" if "found" in details else "holds"))
+
+
+def _brief(value: object) -> str:
+    return str(value or "none").removeprefix("sha256:")[:12]
+
+
+def _listed(value: object) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _count(value: object, what: str) -> str:
+    return f"{value} {what}" if value == 1 else f"{value} {what}s"
 
 
 def _style(event: str) -> str:

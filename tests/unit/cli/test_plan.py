@@ -154,7 +154,7 @@ def test_a_whole_journal_is_verified(capsys: pytest.CaptureFixture[str]) -> None
     assert show_journal(seen(journal("Requested", "Planned", "Approved")))
     out = capsys.readouterr().out
     assert "Approved" in out
-    assert "by=bob" in out
+    assert "by bob" in out
     assert "chain verified: 3 entries, head sha256:" in out
 
 
