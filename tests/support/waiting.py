@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(what: str, look: Callable[[], T | None], seconds: float = 30) -> T:
+def eventually(what: str, look: Callable[[], T | None], seconds: float = 60) -> T:
     """The first value that is true of those that `look` returns.
 
     Raises:

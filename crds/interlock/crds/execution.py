@@ -5,7 +5,7 @@ may only grow, and fields for people to read. The rules that the API server enfo
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -51,23 +51,6 @@ Phase = Literal[
     "Planned",
     "Observed",
 ]
-TERMINAL: frozenset[str] = frozenset(
-    {
-        "Succeeded",
-        "Undone",
-        "Failed",
-        "Denied",
-        "Expired",
-        "Cancelled",
-        "Refused",
-        "NotNeeded",
-        "HandedOver",
-        "Planned",
-        "Observed",
-    }
-)
-"""Phases that an execution never leaves."""
-
 STARTED: frozenset[str] = frozenset({"Running", "Verifying", "Undoing", "Reverting", "AwaitingPerson"})
 """Phases in which something may have been done to the cluster."""
 
@@ -88,6 +71,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "AwaitingPerson": frozenset({"Running", "Verifying", "Undoing", "Reverting", "Undone", "Failed", "Cancelled"}),
 }
 """Where each phase may go; phases that are not listed are final."""
+
+TERMINAL: frozenset[str] = frozenset(get_args(Phase)) - TRANSITIONS.keys()
+"""Phases that an execution never leaves."""
 
 FIRST_PHASES: frozenset[str] = frozenset({"Pending", *TRANSITIONS["Pending"]} - {"Expired"})
 """Phases that the first status may have."""

@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 import pytest
-from tests.cluster.lab.waiting import until
+from tests.support.waiting import eventually
 
 from interlock.lab import Lab
 from interlock.lab.faults import FAULTS, Fault, inject, repair
@@ -23,9 +23,9 @@ def firing(lab: Lab, namespace: str) -> set[str]:
 @pytest.mark.parametrize("fault", SHOP_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_is_seen_and_can_be_mended(monitored_lab: Lab, shop: str, fault: Fault) -> None:
     inject(monitored_lab, fault, shop)
-    until(f"{fault.alerts} fire", lambda: firing(monitored_lab, shop) >= set(fault.alerts))
+    eventually(f"{fault.alerts} fire", lambda: firing(monitored_lab, shop) >= set(fault.alerts))
     repair(monitored_lab, fault, shop)
     targets = [f"deployment/{name}" for name in DEPLOYMENTS]
     for target in targets:
         administrator(monitored_lab).run("-n", shop, "rollout", "status", target, "--timeout=60s")
-    until("no alert fires", lambda: not firing(monitored_lab, shop))
+    eventually("no alert fires", lambda: not firing(monitored_lab, shop))

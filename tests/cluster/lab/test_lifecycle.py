@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.lab.waiting import until
+from tests.support.waiting import eventually
 
 from interlock.lab import Lab, LabError, lab_down, lab_up
 from interlock.lab.faults import FAULTS, inject, repair
@@ -49,7 +49,7 @@ def test_up_on_a_live_lab_changes_nothing_and_down_leaves_nothing(own_lab: Lab, 
     assert lab_up(own_lab.directory, monitoring=False) == own_lab
     assert known(own_lab.directory) == before
     assert lab_down(own_lab.directory)
-    until("nothing runs", lambda: not processes(before), seconds=1)
+    eventually("nothing runs", lambda: not processes(before), seconds=1)
     assert Lab.load(own_lab.directory) is None
     assert not lab_down(own_lab.directory)
     assert known(own_lab.directory).phase == "stopped"
@@ -58,8 +58,8 @@ def test_up_on_a_live_lab_changes_nothing_and_down_leaves_nothing(own_lab: Lab, 
 def test_a_dead_component_takes_the_lab_down_and_says_why(own_lab: Lab) -> None:
     state = known(own_lab.directory)
     os.kill(state.pids["kube-scheduler"], signal.SIGKILL)
-    until("the lab is down", lambda: Lab.load(own_lab.directory) is None)
-    until("nothing runs", lambda: not processes(state))
+    eventually("the lab is down", lambda: Lab.load(own_lab.directory) is None)
+    eventually("nothing runs", lambda: not processes(state))
     message = known(own_lab.directory).message
     assert message.startswith("kube-scheduler ended (signal SIGKILL); the end of its log:\n  ")
 
@@ -67,7 +67,7 @@ def test_a_dead_component_takes_the_lab_down_and_says_why(own_lab: Lab) -> None:
 def test_nothing_survives_the_supervisor(own_lab: Lab) -> None:
     state = known(own_lab.directory)
     os.kill(state.supervisor, signal.SIGKILL)
-    until("nothing runs", lambda: not processes(state))
+    eventually("nothing runs", lambda: not processes(state))
     assert known(own_lab.directory).phase == "failed"
 
 
@@ -85,7 +85,7 @@ def test_an_owned_lab_dies_with_its_owner(tmp_path: Path, lab: Lab, how: signal.
         state = known(directory)
         assert processes(state)
         owner.send_signal(how)
-    until("nothing runs", lambda: not processes(state))
+    eventually("nothing runs", lambda: not processes(state))
 
 
 def test_a_component_that_cannot_start_is_named(tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_a_component_that_cannot_start_is_named(tmp_path: Path, lab: Lab, monkey
     with pytest.raises(LabError, match=r"kwok ended \(status 7\); the end of its log:\n  no such luck"):
         lab_up(tmp_path / "lab", nodes=1, monitoring=False)
     state = known(tmp_path / "lab")
-    until("nothing runs", lambda: not processes(state))
+    eventually("nothing runs", lambda: not processes(state))
 
 
 def test_a_node_goes_down_and_comes_back(own_lab: Lab) -> None:

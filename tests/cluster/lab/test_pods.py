@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.cluster.lab.waiting import until
+from tests.support.waiting import eventually
 
 from interlock.lab import Lab, LabError
 from interlock.lab.kubectl import Kubectl, administrator
@@ -24,9 +24,9 @@ def test_logs_of_this_run_and_of_the_one_before(lab: Lab, namespace: str) -> Non
     kubectl = kubectl_in(lab, namespace)
     kubectl.run("run", "crash", "--image=busybox", "--command", "--", "sh", "-c", "echo boom; exit 3")
     restarts = "jsonpath={.status.containerStatuses[0].restartCount}"
-    until("it restarted twice", lambda: int(kubectl.run("get", "pod", "crash", "-o", restarts) or 0) >= 2)
+    eventually("it restarted twice", lambda: int(kubectl.run("get", "pod", "crash", "-o", restarts) or 0) >= 2)
     assert kubectl.run("logs", "crash", "--previous") == "boom\n"
-    until("this run wrote", lambda: kubectl.run("logs", "crash") == "boom\n")
+    eventually("this run wrote", lambda: kubectl.run("logs", "crash") == "boom\n")
     assert kubectl.run("logs", "crash", "--previous", "--timestamps").startswith("20")
     with pytest.raises(LabError, match="only logs can be read"):
         kubectl.run("exec", "crash", "--", "true")
@@ -37,7 +37,7 @@ def test_the_same_pod_recovers_when_its_secret_appears(lab: Lab, namespace: str)
     spec = {"containers": [{"name": "c", "image": "nginx", "envFrom": [{"secretRef": {"name": "late"}}]}]}
     kubectl.run("run", "p", "--image=nginx", f"--overrides={json.dumps({'spec': spec})}")
     waiting = "jsonpath={.status.containerStatuses[0].state.waiting}"
-    until("it waits", lambda: "CreateContainerConfigError" in kubectl.run("get", "pod", "p", "-o", waiting))
+    eventually("it waits", lambda: "CreateContainerConfigError" in kubectl.run("get", "pod", "p", "-o", waiting))
     assert json.loads(kubectl.run("get", "pod", "p", "-o", waiting))["message"] == 'secret "late" not found'
     kubectl.run("create", "secret", "generic", "late", "--from-literal=k=v")
     kubectl.run("wait", "pod/p", "--for=condition=Ready", "--timeout=60s")
@@ -49,7 +49,7 @@ def test_repeated_events_are_counted_not_repeated(lab: Lab, namespace: str) -> N
     spec = {"containers": [{"name": "c", "image": "nginx", "envFrom": [{"secretRef": {"name": "never"}}]}]}
     kubectl.run("run", "p", "--image=nginx", f"--overrides={json.dumps({'spec': spec})}")
     query = ("get", "events", "--field-selector=reason=Failed", "-o", "jsonpath={.items[*].count}")
-    until("the event was counted up", lambda: kubectl.run(*query) >= "3")
+    eventually("the event was counted up", lambda: kubectl.run(*query) >= "3")
     assert len(kubectl.run(*query).split()) == 1
 
 
