@@ -1,8 +1,8 @@
 """Before the first effect: gates, plan, offer, drift, approval, and the first intent."""
 
 import asyncio
-from collections import defaultdict
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
@@ -30,7 +30,7 @@ class Offers:
         self._recorder = recorder
         self._rhythm = rhythm
         self._clock = clock
-        self._target_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._target_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def make(self, session: Session) -> Pause | None:
         """Pass the gates, compute the plan, offer it."""
@@ -92,7 +92,8 @@ class Offers:
 
     async def start(self, session: Session) -> Pause | None:
         """Approved: the gates again, the whole plan again, and the first intent, one execution at a time per target."""
-        async with self._target_locks[target_key(session.execution.spec.target)]:
+        lock = self._target_locks.setdefault(target_key(session.execution.spec.target), asyncio.Lock())
+        async with lock:
             case = await self._facts.case(session, starting=True)
             if found := objection(REQUEST_GATES, case):
                 session.add(core.end(found.verdict, found.reason, found.message).event)

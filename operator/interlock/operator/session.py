@@ -12,6 +12,7 @@ from typing import Any
 from interlock.crds.execution import FIRST_PHASES, TRANSITIONS, Condition, Fence, Plan, RunbookExecution
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.journal import Entry, Event, extend, genesis, head
+from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
 from interlock.operator.core import state as core
 from interlock.operator.core.decide import Request
@@ -107,11 +108,11 @@ class Session:
 
     def set_condition(self, kind: str, holds: bool, reason: str, message: str) -> bool:
         """Sets a condition; tells whether it changed."""
-        status = "True" if holds else "False"
+        status, message = "True" if holds else "False", safe_message(message)
         before = self.conditions.get(kind)
         if before is None and not holds:
             return False
-        if before is not None and (before.status, before.reason, before.message) == (status, reason, message[:1024]):
+        if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
             return False
         same = before is not None and before.status == status
         since = before.last_transition_time if before is not None and same else timestamp(self.clock())
@@ -120,7 +121,7 @@ class Session:
                 "type": kind,
                 "status": status,
                 "reason": reason,
-                "message": message[:1024],
+                "message": message,
                 "lastTransitionTime": since,
             }
         )
@@ -214,11 +215,11 @@ def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) 
     latest = journal[-1].details() if journal else {}
     fields: dict[str, Any] = {"reason": None, "message": "", "step": _current(state)}
     if state.ended:
-        fields |= {"reason": latest.get("reason"), "message": str(latest.get("message", ""))[:1024]}
+        fields |= {"reason": latest.get("reason"), "message": safe_message(latest.get("message", ""))}
     elif state.phase == "AwaitingPerson":
-        fields |= {"reason": "PersonNeeded", "message": str(latest.get("message", ""))[:1024]}
+        fields |= {"reason": "PersonNeeded", "message": safe_message(latest.get("message", ""))}
     elif state.trouble is not None:
-        fields |= {"reason": state.trouble, "message": state.trouble_message[:1024]}
+        fields |= {"reason": state.trouble, "message": safe_message(state.trouble_message)}
     if plan is not None:
         given = next((len(_listed(e.details().get("by"))) for e in reversed(journal) if e.event == "Approved"), 0)
         fields["approvals"] = f"{given if state.approved else 0}/{plan.quorum}"

@@ -150,3 +150,14 @@ def guard(admin: Identity, namespace: str, **limits: object) -> str:
     answer = admin.post(f"{API}/guardrails", body)
     assert answer.ok, answer
     return name
+
+
+def test_what_the_cluster_says_cannot_forge_what_people_read(scene: Scene) -> None:
+    """An annotation ends up in an error message: without escapes and marks, and without keeping the execution open."""
+    scene.change({"metadata": {"annotations": {"note": "\u202e\x1b[2Jpassword: hunter2"}}})
+    named = {"name": "a-number", "expression": "int(target.metadata.annotations['note']) == 1", "message": "no number"}
+    scene.ask(scaling(preconditions=[named]), {"replicas": "3"})
+    status = scene.ends("NotNeeded")
+    assert "no number" in status.message
+    whole = str(scene.admin.get(scene.path("fix")).body["status"])
+    assert not [hostile for hostile in ("\u202e", "\\u202e", "\x1b", "hunter2") if hostile in whole]

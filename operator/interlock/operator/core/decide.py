@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from interlock.crds.execution import Decision, Phase
 from interlock.crds.journal import Event
+from interlock.crds.redact import safe_message
 from interlock.operator.core.state import State, StepState
 
 
@@ -136,7 +137,7 @@ MAX_REPLANS = 3
 
 def end(phase: Phase, reason: str, message: str = "") -> Append:
     """The execution ends."""
-    return Append(Event(event="Ended", data={"phase": phase, "reason": reason, "message": message}))
+    return Append(Event(event="Ended", data={"phase": phase, "reason": reason, "message": safe_message(message)}))
 
 
 def decide(state: State, request: Request, now: datetime) -> Next:
