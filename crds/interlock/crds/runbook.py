@@ -86,6 +86,7 @@ class Step(Model):
     """One typed action."""
 
     name: StepName = Field(description="Name, unique in the runbook; journal and undo refer to it.")
+    description: Line = Field(default="", description="What it does, for an approver; without it the plan shows CEL.")
     action: Word = Field(description="Name of the action; the author's guide lists them with their arguments.")
     with_: Annotated[dict[Word, Argument], Field(max_length=16)] = Field(
         default={},
@@ -109,6 +110,7 @@ class Check(Model):
     """One condition of verification: CEL over live objects, or a Prometheus query with a condition on its samples."""
 
     name: Name = Field(description="Name, unique in the list.")
+    description: Line = Field(default="", description="What it means, for an approver; without it the plan shows CEL.")
     expression: Expression | None = Field(default=None, description="CEL over live objects that must be true.")
     promql: Prose | None = Field(
         default=None, description="Instant query; no sample, or Prometheus out of reach, counts as failed."

@@ -95,5 +95,5 @@ def _verification(runbook: Runbook) -> list[str]:
 
 
 def _line(check: Check) -> str:
-    text = check.expression or f"{check.promql} satisfies {check.satisfies}"
+    text = check.description or check.expression or f"{check.promql} satisfies {check.satisfies}"
     return f"{check.name}: {' '.join(text.split())}"[:256]

@@ -167,7 +167,8 @@ class Steps:
         leaves = differences(live, after)
         _inside(leaves, subject.runbook, step)
         intent = self._intent(live, leaves, wanted, runner.credential)
-        changes = planned.model_copy(update={"changes": shown(leaves, self._key), "note": wanted.note})
+        said = ": ".join(filter(None, (step.description, wanted.note)))[:256]
+        changes = planned.model_copy(update={"changes": shown(leaves, self._key), "note": said})
         return Prepared(changes, intent, path, patch)
 
     async def _object(
@@ -319,7 +320,7 @@ def undo_marker(execution: RunbookExecution, name: str) -> str:
 
 def _looking(step: Step, condition: Condition) -> Prepared:
     what = condition.expression or f"{condition.promql} satisfies {condition.satisfies}"
-    note = f"{step.action}s until {what}" if step.action == "wait" else f"{step.action}s {what}"
+    note = step.description or (f"waits until {what}" if step.action == "wait" else f"asserts {what}")
     planned = PlannedStep(name=step.name, action=step.action, note=" ".join(note.split())[:256])
     return Prepared(planned, {"writes": False}, condition=condition)
 
