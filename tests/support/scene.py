@@ -106,6 +106,14 @@ def deployment(name: str, *, image: str = "app.example/web:1", replicas: int = 1
     }
 
 
+def settled(live: Json) -> bool:
+    """Whether a Deployment's controller is done with it: until then its status moves, and writes lose races."""
+    status = live.get("status") or {}
+    done = any(c.get("reason") == "NewReplicaSetAvailable" for c in status.get("conditions") or ())
+    observed = status.get("observedGeneration") == live["metadata"]["generation"]
+    return done and observed and status.get("availableReplicas") == live["spec"]["replicas"]
+
+
 def open_namespace(installation: Installation, name: str) -> None:
     """Makes a namespace that lets itself be remediated."""
     body = {"metadata": {"name": name, "labels": {"interlock.dev/remediation": "enabled"}}}
@@ -115,7 +123,7 @@ def open_namespace(installation: Installation, name: str) -> None:
 
 @dataclass
 class Scene:
-    """One namespace with a Deployment `web`."""
+    """One namespace with a Deployment `web` that has settled."""
 
     installation: Installation
     namespace: str
@@ -131,6 +139,7 @@ class Scene:
         installation.bind("bob", "interlock-approver", namespace)
         scene = cls(installation, namespace, archive, requester, approver)
         scene.create(deployment("web"))
+        eventually("the Deployment to settle", lambda: settled(scene.workload()))
         return scene
 
     @property
