@@ -112,8 +112,13 @@ class Installation:
                 self.wait_for_right(OPERATOR_USER, "create", "serviceaccounts/token", RUNNERS_NAMESPACE, name=account)
 
     def publish(self, runbook: Runbook) -> None:
-        """Publishes a runbook as it is, vetted or not; harmless when it is published already."""
-        self.apply([runbook.model_dump(mode="json", by_alias=True, exclude_none=True)])
+        """Publishes a runbook with its digest, as `interlock runbook publish` does; harmless when it is there already.
+
+        The lab is shared and a published runbook immutable: whoever publishes first must have said the same.
+        """
+        body = runbook.model_dump(mode="json", by_alias=True, exclude_none=True)
+        body["spec"]["digest"] = runbook.digest()
+        self.apply([body])
 
     def apply(self, manifests: Iterable[Json]) -> None:
         """Applies manifests as the administrator."""
