@@ -13,8 +13,6 @@ IncidentState = Literal["open", "investigating", "proposed", "acting", "watching
 
 `recorded` is where nothing may be done: the target does not exist, or its namespace did not opt in.
 """
-WORKED_ON: frozenset[IncidentState] = frozenset({"open", "investigating", "proposed", "acting", "watching"})
-"""States in which the next step is ours."""
 
 AlertStatus = Literal["firing", "resolved"]
 

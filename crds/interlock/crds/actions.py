@@ -7,7 +7,7 @@ value with an expression is judged only then, once it is known.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -142,8 +142,6 @@ class Assert(Arguments):
             raise ValueError("promql and satisfies belong together")
         return self
 
-
-ActionName = Literal["patch", "scale", "rolloutUndo", "rolloutRestart", "wait", "assert"]
 
 ACTIONS: Mapping[str, type[Arguments]] = {
     "patch": Patch,

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from interlock.crds.digest import canonical
 from interlock.crds.runbook import StepName
-from interlock.crds.types import PROSE_PATTERN, Digest, Model, Time
+from interlock.crds.types import PROSE_PATTERN, UNSEEN, Digest, Model, Time
 
 EventName = Literal[
     "Requested",
@@ -47,7 +47,7 @@ class Entry(Model):
     at: Time = Field(description="When, by the operator's clock.")
     event: EventName = Field(description="What.")
     step: StepName | None = Field(default=None, description="The step that it is about.")
-    data: Data = Field(default="{}", description="Details, as JSON in ASCII with sorted keys.")
+    data: Data = Field(default="{}", description="Details, as canonical JSON with unseen characters escaped.")
     hash: Hash = Field(description="SHA-256 over this entry and the hash of the one before.")
 
     def details(self) -> dict[str, JsonValue]:
@@ -72,7 +72,7 @@ def genesis(uid: str, request: Digest) -> str:
 
 
 # What PROSE_PATTERN refuses and JSON carries as it is.
-_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 def _encoded(data: Mapping[str, JsonValue]) -> str:
@@ -86,12 +86,6 @@ def _link(previous: str, entry: Mapping[str, JsonValue]) -> str:
 
 def _content(seq: int, at: Time, event: str, step: str | None, data: str) -> dict[str, JsonValue]:
     return {"seq": seq, "at": at, "event": event, "step": step or "", "data": data}
-
-
-def _plain_json(data: Mapping[str, JsonValue]) -> str:
-    """JSON in ASCII: whatever a value contains, nothing in it can hide from a reader."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return text.replace("\x7f", "\\u007f")
 
 
 def extend(start: str, journal: Sequence[Entry], events: Iterable[Event], at: Time) -> tuple[Entry, ...]:

@@ -20,10 +20,6 @@ EXECUTION_UID_LABEL = "interlock.dev/execution-uid"
 RUNNER_SECRET_TYPE = "interlock.dev/execution"  # noqa: S105 - a type, not a secret
 FIELD_MANAGER = "interlock"
 
-EXECUTE_VERB = "execute"
-APPROVE_VERB = "approve"
-CANCEL_VERB = "cancel"
-
 
 def runner_account(family: str, namespace: str | None) -> str:
     """The ServiceAccount that acts for `family` in `namespace`, or on cluster-scoped targets when that is None."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from interlock.crds.types import UNSEEN
+
 HIDDEN = "[redacted]"
-UNSEEN = "\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-"""Control, zero-width and bidirectional characters: the same as in `types`."""
 
 _NAME = re.compile(
     r"""(?i)(?:pass(?:word|wd|phrase)|secret|token)s?(?:$|[-_./\ 0-9])

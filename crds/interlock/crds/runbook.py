@@ -290,12 +290,6 @@ class Runbook(Model):
         return digest(spec)
 
 
-RUNBOOK_STATUS_DESCRIPTIONS = {
-    "Valid": "Whether the specification is one that this operator understands.",
-    "Vetted": "Whether a trusted key attests that this digest passed its vetting.",
-}
-
-
 class RunbookCondition(Model):
     """One finding of the operator on a runbook."""
 

@@ -14,8 +14,10 @@ GROUP = "interlock.dev"
 VERSION = "v1alpha1"
 API_VERSION: Final = "interlock.dev/v1alpha1"
 
-# Control characters, zero-width and bidirectional marks, line and paragraph separators, the byte order mark.
-_UNSEEN = r"\x{7F}-\x{9F}\x{AD}\x{61C}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}\x{FFF9}-\x{FFFB}"
+UNSEEN = "\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+"""Control characters, zero-width and bidirectional marks, separators, the byte order mark: inside of a regular
+expression's brackets."""
+_UNSEEN = "".join(c if c == "-" else f"\\x{{{ord(c):X}}}" for c in UNSEEN)
 LINE_PATTERN = rf"^[^\x{{00}}-\x{{1F}}{_UNSEEN}]*$"
 PROSE_PATTERN = rf"^[^\x{{00}}-\x{{08}}\x{{0B}}-\x{{1F}}{_UNSEEN}]*$"
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"

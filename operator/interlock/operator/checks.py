@@ -6,12 +6,12 @@ from typing import Any
 import aiohttp
 from pydantic import JsonValue
 
-from interlock.crds.cel import ExpressionError, variables_of
+from interlock.crds.cel import ExpressionError
 from interlock.crds.celprocess import Evaluator
 from interlock.crds.execution import Target
 from interlock.operator.actions.base import Condition
 from interlock.operator.api import ApiError
-from interlock.operator.look import VARIABLES, Observer, TargetGone
+from interlock.operator.look import Observer, TargetGone, mentioned
 
 
 class PrometheusFailed(Exception):
@@ -67,9 +67,7 @@ class Checks:
         Raises:
             TargetGone, ApiError, ExpressionError: something could not be read, or an expression does not compile.
         """
-        names: set[str] = set()
-        for expression in expressions:
-            names |= variables_of(expression) & VARIABLES
+        names = mentioned(expressions)
         return await self._observer.variables(target, uid=uid, names=names, parameters=parameters, now=now)
 
     async def failing(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from interlock.crds.types import API_VERSION
 from interlock.operator.actions.base import Condition
 from interlock.operator.api import Api, ApiError, Forbidden, Object
 from interlock.operator.checks import Checks
-from interlock.operator.core.gates import Case, Gate, objection, parameters_fit, runbook_is_pinned, target_in_place
+from interlock.operator.core.gates import REQUEST_GATES, Case, objection
 from interlock.operator.look import Observer
 from interlock.operator.planning import subject, timestamp
 from interlock.operator.session import Clock, Session
@@ -34,27 +35,26 @@ class Facts:
     async def case(self, session: Session, *, starting: bool = False) -> Case:
         """What the gates judge."""
         execution = session.execution
-        runbook, error = await self._runbook(execution)
+        runbook, error = await self._runbook(session)
         session.memory.runbook = runbook or session.memory.runbook
         target = execution.spec.target
-        live = await self._find_target(execution)
-        labels = await self._labels(target.namespace)
-        unmet = await self._unmet(session, runbook, live)
-        busy = await self._busy(execution) if starting else []
-        return Case(
+        case = Case(
             execution=execution.key,
             namespace=execution.namespace,
             spec=execution.spec,
             runbook=runbook,
             runbook_error=error,
-            namespace_labels=labels,
+            namespace_labels=await self._labels(target.namespace),
             guardrails=session.guardrails,
-            target=live,
-            unmet=unmet,
-            busy_with=busy,
+            target=await self._find_target(execution),
+            unmet=(),
+            busy_with=await self._busy(execution) if starting else (),
             vetted=False,
             allow_unvetted=self._allow_unvetted,
         )
+        if runbook is None or case.target is None or objection(REQUEST_GATES, case) is not None:
+            return case
+        return replace(case, unmet=await self._unmet(session, runbook, case.target["metadata"]["uid"]))
 
     async def _find_target(self, execution: RunbookExecution) -> Object | None:
         try:
@@ -69,13 +69,9 @@ class Facts:
         found = await self._api.find("v1", "Namespace", None, namespace)
         return dict((found or {"metadata": {}})["metadata"].get("labels") or {})
 
-    async def _unmet(self, session: Session, runbook: Runbook | None, live: Object | None) -> list[str]:
+    async def _unmet(self, session: Session, runbook: Runbook, target_uid: str) -> list[str]:
         """The preconditions that do not hold, each with its message and why."""
-        if runbook is None or live is None or not runbook.spec.preconditions:
-            return []
-        if objection(_BEFORE_PRECONDITIONS, _bare(session.execution, runbook)) is not None:
-            return []
-        about = subject(session.execution, runbook, live["metadata"]["uid"], timestamp(self._clock()))
+        about = subject(session.execution, runbook, target_uid, timestamp(self._clock()))
         conditions = {p.name: Condition(p.expression) for p in runbook.spec.preconditions}
         failing = await self.failing(session, about, conditions)
         messages = {p.name: p.message for p in runbook.spec.preconditions}
@@ -95,8 +91,13 @@ class Facts:
             and other["spec"]["target"] == wanted
         ]
 
-    async def _runbook(self, execution: RunbookExecution) -> tuple[Runbook | None, str]:
-        name = execution.spec.runbook.name
+    async def _runbook(self, session: Session) -> tuple[Runbook | None, str]:
+        """The runbook as it is published now, or why there is none; read once a pass."""
+        if session.published is None:
+            session.published = await self._read_runbook(session.execution.spec.runbook.name)
+        return session.published
+
+    async def _read_runbook(self, name: str) -> tuple[Runbook | None, str]:
         body = await self._api.find(API_VERSION, "Runbook", None, name)
         if body is None:
             return None, "is not published"
@@ -106,13 +107,12 @@ class Facts:
             return None, f"is not understood by this operator: {error.errors()[0]['msg']}"
 
     async def remember_runbook(self, session: Session) -> None:
-        """The runbook of an execution that this process has not seen yet, if it is still the pinned one."""
+        """The runbook of an execution that this process has not seen yet; of one that has begun only the pinned one."""
         if session.memory.runbook is not None:
             return
-        runbook, error = await self._runbook(session.execution)
-        if not session.execution.journal:
-            session.memory.runbook = runbook
-        elif runbook is None or runbook.digest() != session.execution.spec.runbook.digest:
+        runbook, error = await self._runbook(session)
+        unpinned = runbook is None or runbook.digest() != session.execution.spec.runbook.digest
+        if session.execution.journal and unpinned:
             raise ApiError(0, f"{session.execution.key}: runbook {error or 'has another content'}; publish it again")
         session.memory.runbook = runbook
 
@@ -137,24 +137,3 @@ class Facts:
             parameters=about.parameters,
             now=timestamp(self._clock()),
         )
-
-
-_BEFORE_PRECONDITIONS: tuple[Gate, ...] = (runbook_is_pinned, target_in_place, parameters_fit)
-
-
-def _bare(execution: RunbookExecution, runbook: Runbook) -> Case:
-    """A case with what is known before anything around the target is read."""
-    return Case(
-        execution=execution.key,
-        namespace=execution.namespace,
-        spec=execution.spec,
-        runbook=runbook,
-        runbook_error="",
-        namespace_labels={},
-        guardrails=(),
-        target=None,
-        unmet=(),
-        busy_with=(),
-        vetted=False,
-        allow_unvetted=True,
-    )

@@ -54,12 +54,11 @@ class Reconciler:
         if phase in TERMINAL:
             await self._close(body)
             return None
-        execution = RunbookExecution.from_object(body)
-        session = Session(execution, body, self._memories.setdefault(execution.uid, Memory()), self._clock)
+        session = Session(body, self._memories.setdefault(body["metadata"]["uid"], Memory()), self._clock)
         await self._facts.remember_runbook(session)
         session.guardrails = await self._facts.guardrails(session)
-        if not execution.journal:
-            session.add(_requested(execution))
+        if not session.execution.journal:
+            session.add(_requested(session.execution))
         return await self._advance(session)
 
     async def _advance(self, session: Session) -> float | None:

@@ -60,15 +60,16 @@ class Memory:
 class Session:
     """One pass over one execution."""
 
-    execution: RunbookExecution
     body: dict[str, Any]
     memory: Memory
     clock: Clock
+    execution: RunbookExecution = field(init=False)
+    published: tuple[Runbook | None, str] | None = None
     guardrails: tuple[Guardrail, ...] = ()
     pending: list[Event] = field(default_factory=list)
-    conditions: dict[str, Condition] = field(default_factory=dict)
-    plan: Plan | None = None
-    state: core.State = field(default_factory=core.State)
+    conditions: dict[str, Condition] = field(init=False)
+    plan: Plan | None = field(init=False)
+    state: core.State = field(init=False)
 
     def __post_init__(self) -> None:
         self._load(self.body)
@@ -167,7 +168,7 @@ class Session:
 
     def _longest_legal(self, events: Sequence[Event]) -> int:
         phase = self.execution.status.phase if self.execution.status else None
-        allowed = {phase} | TRANSITIONS.get(phase or "", frozenset()) if phase else FIRST_PHASES
+        allowed = {phase} | TRANSITIONS.get(phase, frozenset()) if phase else FIRST_PHASES
         state, best = core.replay(self.execution.journal), 0
         for count, event in enumerate(events, start=1):
             state = core.apply(state, event, self.clock())

@@ -28,7 +28,6 @@ class Watch:
         self._connection = connection
         self._changed = changed
         self._stop = threading.Event()
-        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self.ended = threading.Event()
         self.error: BaseException | None = None
@@ -56,7 +55,6 @@ class Watch:
                     clusterwide=True,
                     standalone=True,
                     stop_flag=self._stop,
-                    ready_flag=self._ready,
                 )
             )
         except Exception as error:  # noqa: BLE001 - whatever ends the thread is told to the supervisor

@@ -89,7 +89,7 @@ class Shell:
 
     def _session(self) -> Session:
         memory = Memory(runbook=self.runbook)
-        session = Session(RunbookExecution.from_object(self.body), self.body, memory, lambda: self.now)
+        session = Session(self.body, memory, lambda: self.now)
         if self.observed:
             session.guardrails = (Guardrail(name="observe", spec=GuardrailSpec(mode="Observe")),)
         return session

@@ -90,11 +90,6 @@ class Scene:
         return tuple(pod for pod in self.pods if pod.hash == self.current.hash)
 
     @cached_property
-    def old_pods(self) -> tuple[Pod, ...]:
-        """Pods of earlier revisions."""
-        return tuple(pod for pod in self.pods if pod not in self.current_pods)
-
-    @cached_property
     def broken_pods(self) -> tuple[Pod, ...]:
         """Pods of the current revision that are not ready; of any revision if the current one has none."""
         broken = tuple(pod for pod in self.current_pods if not pod.ready)

@@ -130,7 +130,6 @@ Next = (
 )
 EFFECTS = (FinishStep, FinishUndo)
 """What may change the cluster: everything decided before must be durable first."""
-WAITS = (AwaitApproval, Verify, AwaitPerson)
 
 MAX_REPLANS = 3
 
