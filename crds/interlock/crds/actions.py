@@ -18,6 +18,10 @@ TEMPLATE = re.compile(r"\$\{([^{}]*)\}")
 """`${expression}`, without braces inside: maps and comprehension macros belong into preconditions, not arguments."""
 
 
+STRUCTURED = frozenset({"merge"})
+"""Arguments that are YAML: expressions in them yield values, not text."""
+
+
 class Arguments(Model):
     """Arguments of one action."""
 

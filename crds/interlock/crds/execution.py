@@ -17,6 +17,7 @@ from interlock.crds.runbook import StepName
 from interlock.crds.types import (
     PROSE_PATTERN,
     Digest,
+    Expression,
     Line,
     Message,
     Model,
@@ -160,6 +161,9 @@ class RunbookExecutionSpec(Model):
     reason: Reason = Field(description="Why it is asked for.")
     requested_by: User = Field(description="Who asks: the user name that the API server knows.")
     dry_run: bool = Field(default=False, description="Plan only; ends as Planned.")
+    amends: Subdomain | None = Field(
+        default=None, description="Name of the execution in this namespace that this one takes the place of."
+    )
     decisions: Annotated[list[Decision], Field(max_length=32)] = Field(
         default=[], description="Append-only, at most one by each person on each subject."
     )
@@ -206,6 +210,10 @@ class PlannedStep(Model):
         default=None,
         description="Set when the step builds on an earlier one: the paths that its own dry run must stay inside.",
     )
+    bounds: Expression | None = Field(
+        default=None, description="What a deferred step may make of its object at most: CEL over before and after."
+    )
+    item: Shown | None = Field(default=None, description="What a step of a loop is done for, as JSON.")
     note: Line = Field(default="", description="What it waits for or checks, or why it is skipped.")
 
 
@@ -217,9 +225,12 @@ class Plan(Model):
     made_at: Time = Field(description="When it was made; times that steps write are this one.")
     expires_at: Time = Field(description="When the offer ends.")
     quorum: Annotated[int, Field(ge=1, le=8)] = Field(description="Approvals needed.")
-    steps: Annotated[list[PlannedStep], Field(max_length=16)] = Field(description="In the order in which they run.")
+    steps: Annotated[list[PlannedStep], Field(max_length=32)] = Field(description="In the order in which they run.")
     verification: Annotated[list[Line], Field(max_length=16)] = Field(
         default=[], description="What must hold afterwards, or everything is undone."
+    )
+    revert_after_seconds: Annotated[int, Field(ge=1, le=604800)] | None = Field(
+        default=None, description="Seconds after which a temporary measure is put back."
     )
 
 
@@ -233,8 +244,9 @@ class Fence(Model):
 class Condition(Model):
     """One aspect of an execution."""
 
-    type: Literal["Drifted", "Held", "Archived"] = Field(
+    type: Literal["Drifted", "Held", "Progressing", "Archived"] = Field(
         description="Drifted: the cluster differs from the plan. Held: approved, but something keeps it from starting."
+        " Progressing: how far a long step has come."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so.")
     reason: Word = Field(description="Reason in one CamelCase word.")

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from interlock.crds.actions import ACTIONS
 from interlock.crds.causes import Cause
 from interlock.crds.digest import digest
+from interlock.crds.graph import in_order, needs_of
 from interlock.crds.parameters import Parameter
 from interlock.crds.types import (
     API_VERSION,
@@ -82,6 +83,33 @@ class Precondition(Model):
     message: Message = Field(description="What it means, for a person, when it is false.")
 
 
+RetryableError = Literal["Conflict", "Refused", "NotHolding"]
+
+
+class Retry(Model):
+    """When and how often a step that had no effect is tried again; one whose effect happened never is."""
+
+    limit: Annotated[int, Field(ge=1, le=8)] = Field(default=2, description="How often it is tried again.")
+    on: Annotated[list[RetryableError], Field(min_length=1, max_length=3)] = Field(
+        default=["Conflict", "NotHolding"],
+        description="After which failures: Conflict, the object never held still; Refused, by the API server or the"
+        " plan; NotHolding, an assert that does not hold or cannot be evaluated.",
+    )
+    backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=2, description="Seconds before the first time; doubled before each further one."
+    )
+    max_backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(default=60, description="No longer than this.")
+    jitter_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=20, description="How much of the time is left to chance, so that many do not come back at once."
+    )
+
+
+LOOPED_NAME = 37
+"""Room for the index of an item within the 40 characters of a step's name."""
+
+OnFailure = Literal["Undo", "Stop", "Continue", "Ask"]
+
+
 class Step(Model):
     """One typed action."""
 
@@ -93,9 +121,41 @@ class Step(Model):
         alias="with",
         description="Arguments of the action; ${…} is CEL over target, parameters and the objects around the target.",
     )
+    needs: Annotated[list[StepName], Field(max_length=16)] | None = Field(
+        default=None,
+        description="Steps that must be done before; without it the step before this one, empty for none at all."
+        " Steps that do not need each other run side by side.",
+    )
+    for_each: Expression | None = Field(
+        default=None,
+        description="CEL that yields a list of texts or numbers when the plan is made: the step is done for each"
+        " `item`, one after the other, as <name>.0, <name>.1 and so on.",
+    )
+    max_items: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=8, description="A longer list than this is refused when the plan is made."
+    )
     when: Expression | None = Field(default=None, description="CEL; the step is skipped when it is false.")
+    bounds: Expression | None = Field(
+        default=None,
+        description="CEL over `before` and `after`, the object and its dry run: what the step may make of it at most."
+        " Needed where an argument comes from an earlier step, as the plan cannot show the values.",
+    )
+    until: Expression | None = Field(
+        default=None, description="CEL that must come true after the effect and before the timeout, or the step fails."
+    )
+    outputs: Annotated[dict[Word, Expression], Field(max_length=8)] = Field(
+        default={},
+        description="What later steps may use as steps.<name>.<output>: CEL, evaluated when the step is done; `result`"
+        " is what its action yields.",
+    )
     timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
-        default=120, description="How long the step may take, in seconds."
+        default=120, description="How long the step may take from its first intent, all retries included, in seconds."
+    )
+    retry: Retry | None = Field(default=None, description="Whether a step that had no effect is tried again.")
+    on_failure: OnFailure = Field(
+        default="Undo",
+        description="What a failure of the step means: Undo what was done, Stop and leave it, Continue as if it were"
+        " done, or Ask a person.",
     )
 
     @model_validator(mode="after")
@@ -103,6 +163,10 @@ class Step(Model):
         if self.action not in ACTIONS:
             raise ValueError(f"action {self.action!r} is unknown; known are {', '.join(sorted(ACTIONS))}")
         ACTIONS[self.action].check(self.with_)
+        if self.for_each is not None and len(self.name) > LOOPED_NAME:
+            raise ValueError(f"step {self.name!r}: with forEach a name has at most {LOOPED_NAME} characters")
+        if self.name.rpartition(".")[2].isdigit():
+            raise ValueError(f"step {self.name!r}: names that end in a number belong to the items of a loop")
         return self
 
 
@@ -186,10 +250,19 @@ class RunbookSpec(Model):
     preconditions: Annotated[list[Precondition], Field(max_length=16)] = Field(
         default=[], description="What must hold on live objects, before the plan and again before the first effect."
     )
-    steps: Annotated[list[Step], Field(max_length=16)] = Field(default=[], description="Run one after the other.")
+    steps: Annotated[list[Step], Field(max_length=16)] = Field(
+        default=[], description="Run one after the other, or as their needs say."
+    )
+    timeout_seconds: Annotated[int, Field(ge=1, le=604800)] = Field(
+        default=3600,
+        description="Seconds from the first intent, or from a person's decision, until the cure must be proven.",
+    )
     verification: Verification | None = Field(default=None, description="What decides success.")
     undo: Literal["OnFailure", "Never"] = Field(
         default="OnFailure", description="Whether a failed step or verification undoes what was done."
+    )
+    revert_after_seconds: Annotated[int, Field(ge=1, le=604800)] | None = Field(
+        default=None, description="Makes it a temporary measure: so long after its proof everything is put back."
     )
     approval: Approval = Field(default=Approval(), description="Who must agree, and for how long the plan is offered.")
     state: Literal["Active", "Retired"] = Field(default="Active", description="A retired runbook never runs again.")
@@ -204,6 +277,9 @@ class RunbookSpec(Model):
             names = [item.name for item in getattr(self, field)]
             if len(names) != len(set(names)):
                 raise ValueError(f"{field}: names must be unique, got {', '.join(names)}")
+        in_order(needs_of((step.name, step.needs) for step in self.steps))
+        if self.revert_after_seconds is not None and self.undo == "Never":
+            raise ValueError("revertAfterSeconds: what is never undone cannot be put back; leave undo out")
         if self.type == "Handover":
             if self.steps or self.permissions or self.verification:
                 raise ValueError("a Handover has no steps, permissions or verification")

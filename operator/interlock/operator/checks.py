@@ -1,6 +1,6 @@
 """Whether conditions hold: preconditions, verification, wait and assert. What cannot be evaluated has failed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -8,10 +8,9 @@ from pydantic import JsonValue
 
 from interlock.crds.cel import ExpressionError
 from interlock.crds.celprocess import Evaluator
-from interlock.crds.execution import Target
 from interlock.operator.actions.base import Condition
 from interlock.operator.api import ApiError
-from interlock.operator.look import Observer, TargetGone, mentioned
+from interlock.operator.look import TargetGone, View, mentioned
 
 
 class PrometheusFailed(Exception):
@@ -54,35 +53,14 @@ class Prometheus:
 class Checks:
     """Evaluates conditions over live objects and metrics."""
 
-    def __init__(self, observer: Observer, evaluator: Evaluator, prometheus: Prometheus) -> None:
-        self._observer = observer
+    def __init__(self, evaluator: Evaluator, prometheus: Prometheus) -> None:
         self._evaluator = evaluator
         self._prometheus = prometheus
 
-    async def variables(
-        self, target: Target, uid: str | None, expressions: Iterable[str], parameters: Mapping[str, JsonValue], now: str
-    ) -> dict[str, JsonValue]:
-        """What the expressions need, read now.
-
-        Raises:
-            TargetGone, ApiError, ExpressionError: something could not be read, or an expression does not compile.
-        """
-        names = mentioned(expressions)
-        return await self._observer.variables(target, uid=uid, names=names, parameters=parameters, now=now)
-
-    async def failing(
-        self,
-        conditions: Mapping[str, Condition],
-        target: Target,
-        *,
-        uid: str | None,
-        parameters: Mapping[str, JsonValue],
-        now: str,
-    ) -> dict[str, str]:
+    async def failing(self, conditions: Mapping[str, Condition], view: View) -> dict[str, str]:
         """The conditions that do not hold now, by name, each with why."""
-        expressions = [c.expression for c in conditions.values() if c.expression]
         try:
-            variables = await self.variables(target, uid, expressions, parameters, now) if expressions else {}
+            variables = await view.variables(mentioned(c.expression for c in conditions.values() if c.expression))
         except (TargetGone, ApiError, ExpressionError) as error:
             return dict.fromkeys(conditions, str(error))
         reasons = {name: await self._reason(condition, variables) for name, condition in conditions.items()}

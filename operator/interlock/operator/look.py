@@ -1,7 +1,8 @@
 """What expressions see: the target and the live objects around it, read with the operator's own read-only account."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from pydantic import JsonValue
 
@@ -9,7 +10,7 @@ from interlock.crds.cel import variables_of
 from interlock.crds.execution import Target
 from interlock.operator.api import Api, Object
 
-VARIABLES = frozenset({"target", "parameters", "pods", "revisions", "now"})
+VARIABLES = frozenset({"target", "parameters", "pods", "revisions", "now", "item", "steps"})
 """Every variable that expressions of a runbook may use."""
 
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
@@ -53,32 +54,8 @@ class Observer:
         """The target as it is now, or None where there is none."""
         return await self._api.find(target.api_version, target.kind, target.namespace, target.name)
 
-    async def variables(
-        self,
-        target: Target,
-        *,
-        uid: str | None,
-        names: Iterable[str],
-        parameters: Mapping[str, JsonValue],
-        now: str,
-    ) -> dict[str, JsonValue]:
-        """The named variables, each read once, now.
-
-        Raises:
-            TargetGone: there is no such target, or not the one with this uid.
-            ApiError: something could not be read.
-        """
-        live = await self.find_target(target)
-        if live is None or (uid is not None and live["metadata"]["uid"] != uid):
-            raise TargetGone(f"{target} is gone")
-        values: dict[str, JsonValue] = {"target": live, "parameters": dict(parameters), "now": now}
-        if "pods" in names:
-            values["pods"] = list(await self._pods(live, target.namespace))
-        if "revisions" in names:
-            values["revisions"] = list(await self.revisions(live, target.namespace))
-        return values
-
-    async def _pods(self, live: Object, namespace: str | None) -> list[Object]:
+    async def pods(self, live: Object, namespace: str | None) -> list[Object]:
+        """The pods that the target selects, the youngest first."""
         labels = selector(live)
         if labels is None:
             return []
@@ -94,6 +71,60 @@ class Observer:
         uid = live["metadata"]["uid"]
         owned = [s for s in sets if any(o["uid"] == uid for o in s["metadata"].get("ownerReferences") or ())]
         return sorted(owned, key=revision_number, reverse=True)
+
+
+@dataclass(frozen=True)
+class View:
+    """What expressions see at one moment: each thing is read when it is first needed, and once."""
+
+    observer: Observer
+    target: Target
+    uid: str | None
+    given: Mapping[str, JsonValue]
+    """What is known without looking: parameters, now, and in steps the item and what earlier steps yielded."""
+    read: dict[str, JsonValue] = field(default_factory=dict)
+
+    def giving(self, **values: JsonValue) -> "View":
+        """The same moment with more that is known."""
+        return View(self.observer, self.target, self.uid, {**self.given, **values}, self.read)
+
+    def anew(self) -> "View":
+        """The same, as it is from now on."""
+        return View(self.observer, self.target, self.uid, self.given)
+
+    async def variables(self, names: Iterable[str]) -> dict[str, JsonValue]:
+        """The named variables.
+
+        Raises:
+            TargetGone: there is no such target, or not the one with this uid.
+            ApiError: something could not be read.
+        """
+        wanted = frozenset(names)
+        if wanted & {"target", "pods", "revisions"}:
+            await self._look(wanted)
+        known = {**self.given, **self.read}
+        return {name: known[name] for name in wanted if name in known}
+
+    async def live(self) -> Object:
+        """The target.
+
+        Raises:
+            TargetGone: there is no such target, or not the one with this uid.
+            ApiError: it could not be read.
+        """
+        if "target" not in self.read:
+            found = await self.observer.find_target(self.target)
+            if found is None or (self.uid is not None and found["metadata"]["uid"] != self.uid):
+                raise TargetGone(f"{self.target} is gone")
+            self.read["target"] = found
+        return cast(Object, self.read["target"])
+
+    async def _look(self, wanted: frozenset[str]) -> None:
+        live = await self.live()
+        if "pods" in wanted and "pods" not in self.read:
+            self.read["pods"] = list(await self.observer.pods(live, self.target.namespace))
+        if "revisions" in wanted and "revisions" not in self.read:
+            self.read["revisions"] = list(await self.observer.revisions(live, self.target.namespace))
 
 
 def revision_number(replica_set: Mapping[str, Any]) -> int:

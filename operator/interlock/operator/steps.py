@@ -1,4 +1,4 @@
-"""One step from look to outcome: what it would do, doing it once, finding out whether it was done, putting it back.
+"""One step from look to outcome: what it would do, doing it once, finding out whether it was done, what came of it.
 
 Every write is a merge patch on one object, conditional on the resourceVersion of the look before it, and leaves a
 marker; so at most one of two equal attempts can win, and a probe can tell afterwards which.
@@ -6,17 +6,19 @@ marker; so at most one of two equal attempts can win, and a probe can tell after
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 import yaml
 from pydantic import JsonValue
 
 from interlock.crds import actions as contract
+from interlock.crds.cel import ExpressionError
 from interlock.crds.celprocess import Evaluator
 from interlock.crds.digest import canonical
 from interlock.crds.execution import PlannedObject, PlannedStep, RunbookExecution, Target
 from interlock.crds.names import LAST_STEP_ANNOTATION
+from interlock.crds.redact import looks_secret
 from interlock.crds.runbook import Runbook, Step
 from interlock.operator.actions import ACTIONS
 from interlock.operator.actions.base import ActionRefused, Condition, Looking, Scene, Wanted, Writing
@@ -36,13 +38,17 @@ from interlock.operator.changes import (
     shown,
 )
 from interlock.operator.changes import read as read_path
-from interlock.operator.checks import Checks
-from interlock.operator.look import TargetGone
+from interlock.operator.core.nodes import Node
+from interlock.operator.look import Observer, TargetGone, View, mentioned
 from interlock.operator.runner import NoRunner, Runners
 
 INTENT_BYTES = 3500
+OUTPUT_BYTES = 2048
+ITEM_BYTES = 256
 _LOOKS = 5
 Probe = Literal["happened", "not", "unknown"]
+Outputs = Mapping[str, JsonValue]
+"""By the name of a step what it yielded, each a mapping."""
 
 
 class StepRefused(Exception):
@@ -60,30 +66,88 @@ class Prepared:
     condition: Condition | None = None
     skipped: bool = False
 
+    @property
+    def deferred(self) -> bool:
+        """Whether what it does is only known when its turn has come."""
+        return self.planned.deferred is not None or (self.condition is None and self.patch is None and not self.skipped)
+
 
 @dataclass(frozen=True)
 class Subject:
-    """What all steps of one execution share."""
+    """What all steps of one execution share at one moment."""
 
     execution: RunbookExecution
     runbook: Runbook
     parameters: Mapping[str, JsonValue]
     target_uid: str
     made_at: str
+    view: View
+    outputs: Outputs | None = None
+    """What earlier steps yielded; None while the plan is made, when nobody knows."""
+
+
+@dataclass(frozen=True)
+class Acted:
+    """The effect happened."""
+
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not yet; the message says for what it waits."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The step is done; what it yields to later ones."""
+
+    outputs: Mapping[str, JsonValue]
+
+
+class MovingObject(StepRefused):
+    """The object never held still; nothing was changed."""
+
+
+Guard = Callable[[], object]
+"""Raises where nothing may be written any more."""
 
 
 class Steps:
     """Carries out steps under the runner's account."""
 
-    def __init__(self, api: Api, runners: Runners, checks: Checks, evaluator: Evaluator, key: bytes) -> None:
+    def __init__(self, api: Api, runners: Runners, evaluator: Evaluator, key: bytes, guard: Guard) -> None:
         self._api = api
         self._runners = runners
-        self._checks = checks
+        self._guard = guard
         self._evaluator = evaluator
         self._key = key
 
+    async def items(self, subject: Subject, step: Step) -> tuple[JsonValue, ...]:
+        """What a looped step is to be done for; nothing for a step that is no loop.
+
+        Raises:
+            StepRefused: the list is none, too long, or holds what cannot stand in a plan.
+        """
+        if step.for_each is None:
+            return ()
+        try:
+            found = await self._evaluator.evaluate(
+                step.for_each, await subject.view.variables(mentioned([step.for_each]))
+            )
+        except (ExpressionError, TargetGone) as error:
+            raise StepRefused(f"step {step.name}: forEach: {error}") from error
+        if not isinstance(found, list) or len(found) > step.max_items:
+            what = f"{len(found)} items" if isinstance(found, list) else "no list"
+            raise StepRefused(f"step {step.name}: forEach gives {what}; at most {step.max_items} are allowed")
+        if not all(isinstance(item, str | int | float) and len(json.dumps(item)) <= ITEM_BYTES for item in found):
+            raise StepRefused(f"step {step.name}: forEach gives something else than short texts and numbers")
+        return tuple(found)
+
     async def prepare(
-        self, subject: Subject, step: Step, *, attempt: int, written: frozenset[PlannedObject] = frozenset()
+        self, subject: Subject, node: Node, *, attempt: int, written: frozenset[PlannedObject] = frozenset()
     ) -> Prepared:
         """What the step would do, by the API server's own dry run. Objects in `written` change before its turn.
 
@@ -91,52 +155,56 @@ class Steps:
             StepRefused: it cannot or must not be done.
             ApiError: the API server refused the dry run or did not answer.
         """
+        if node.empty:
+            return _skipped(node, "nothing to do it for")
         for _ in range(_LOOKS):
             try:
-                return await self._prepare(subject, step, attempt, written)
+                return await self._prepare(subject, node, attempt, written)
             except Conflict:  # the object changed between the look and its dry run
-                continue
-        raise StepRefused(f"step {step.name}: its object changes faster than it can be looked at")
+                subject = replace(subject, view=subject.view.anew())
+        raise MovingObject(f"step {node.name}: its object changes faster than it can be looked at")
 
-    async def _prepare(self, subject: Subject, step: Step, attempt: int, written: frozenset[PlannedObject]) -> Prepared:
-        action = ACTIONS[step.action]
+    async def _prepare(self, subject: Subject, node: Node, attempt: int, written: frozenset[PlannedObject]) -> Prepared:
+        action = ACTIONS[node.step.action]
         try:
-            arguments, variables = await self._arguments(subject, step, action)
-            if arguments is None:
-                planned = PlannedStep(name=step.name, action=step.action, note=f"skipped: {step.when}"[:256])
-                return Prepared(planned, {"writes": False}, skipped=True)
+            variables = await self._variables(subject, node, action)
+            if await self._skips(subject, node, variables):
+                return _skipped(node, f"skipped: {node.step.when}")
             if isinstance(action, Looking):
-                return _looking(step, action.condition(arguments))
-            live = await self._object(subject, arguments, variables)
-            if _identity(live) in written:
-                return _deferred(step, live, subject.runbook)
+                return _looking(node, action.condition(node.step.with_))
+            unknown = subject.outputs is None and "steps" in mentioned(_expressions(node.step))
+            known = _only_the_object(node) if unknown else node.step.with_
+            arguments = await self._arguments(known, variables)
+            live = await self._object(subject, arguments)
+            if unknown or _identity(live) in written:
+                return _deferred(node, live, subject.runbook, by_output=unknown)
             wanted = action.wanted(arguments, Scene(live, variables, subject.made_at))
-            return await self._writing(subject, step, live, wanted, attempt)
+            return await self._writing(subject, node, live, wanted, attempt)
         except (ActionRefused, TargetGone, NoRunner, ValueError) as refused:
-            raise StepRefused(f"step {step.name}: {refused}") from refused
+            raise StepRefused(f"step {node.name}: {refused}") from refused
 
-    async def _arguments(
-        self, subject: Subject, step: Step, action: Writing | Looking
-    ) -> tuple[dict[str, str] | None, Mapping[str, JsonValue]]:
-        """The arguments with their expressions evaluated, or None if `when` is false."""
-        expressions = [e for text in step.with_.values() for e in contract.TEMPLATE.findall(text)]
-        needs = sorted(action.needs) if isinstance(action, Writing) else []
-        variables = await self._checks.variables(
-            subject.execution.spec.target,
-            subject.target_uid,
-            [*expressions, *needs, *([step.when] if step.when else [])],
-            subject.parameters,
-            subject.made_at,
-        )
-        if step.when and not await self._evaluator.holds(step.when, variables):
-            return None, variables
+    async def _variables(self, subject: Subject, node: Node, action: Writing | Looking) -> Mapping[str, JsonValue]:
+        needed = mentioned([*_templates(node.step), *([node.step.when] if node.step.when else [])])
+        if isinstance(action, Writing):
+            needed |= action.needs | {"target"}
+        return await subject.view.giving(item=node.item, steps=dict(subject.outputs or {})).variables(needed)
+
+    async def _skips(self, subject: Subject, node: Node, variables: Mapping[str, JsonValue]) -> bool:
+        """Whether `when` is false; while the plan is made nobody knows it of a step that builds on another."""
+        when = node.step.when
+        if when is None or (subject.outputs is None and "steps" in mentioned([when])):
+            return False
+        return not await self._evaluator.holds(when, variables)
+
+    async def _arguments(self, given: Mapping[str, str], variables: Mapping[str, JsonValue]) -> dict[str, str]:
+        """The arguments with their expressions evaluated."""
         arguments = {}
-        for name, text in step.with_.items():
-            if name == "merge":
+        for name, text in given.items():
+            if name in contract.STRUCTURED:
                 arguments[name] = json.dumps(await self._expand(yaml.safe_load(text), variables))
             else:
                 arguments[name] = _text(await self._expand(text, variables))
-        return arguments, variables
+        return arguments
 
     async def _expand(self, value: JsonValue, variables: Mapping[str, JsonValue]) -> JsonValue:
         """The value with `${…}` evaluated; a text that is nothing but one expression becomes its value."""
@@ -154,28 +222,29 @@ class Steps:
             end = match.end()
         return text + value[end:]
 
-    async def _writing(self, subject: Subject, step: Step, live: Object, wanted: Wanted, attempt: int) -> Prepared:
-        planned = PlannedStep(name=step.name, action=step.action, object=_identity(live))
+    async def _writing(self, subject: Subject, node: Node, live: Object, wanted: Wanted, attempt: int) -> Prepared:
+        step = node.step
+        planned = _planned(node, object=_identity(live))
         patch = merge_patch(live, wanted.body)
         path = await self._path(live)
         if not patch:
             note = planned.model_copy(update={"note": "nothing to change"})
             return Prepared(note, {"writes": False}, skipped=True)
-        patch = _conditional(patch, live, marker(subject.execution, step.name, attempt))
+        patch = _conditional(patch, live, marker(subject.execution, node.name, attempt))
         runner = await self._runners.runner(subject.execution)
         after = await runner.api.merge_patch(path, patch, dry_run=True)
         leaves = differences(live, after)
-        _inside(leaves, subject.runbook, step)
+        _inside(leaves, subject.runbook, node)
+        if step.bounds and not await self._evaluator.holds(step.bounds, {"before": live, "after": after}):
+            raise StepRefused(f"step {node.name} would leave its bounds: {step.bounds} is false")
         intent = self._intent(live, leaves, wanted, runner.credential)
         said = ": ".join(filter(None, (step.description, wanted.note)))[:256]
         changes = planned.model_copy(update={"changes": shown(leaves, self._key), "note": said})
         return Prepared(changes, intent, path, patch)
 
-    async def _object(
-        self, subject: Subject, arguments: Mapping[str, str], variables: Mapping[str, JsonValue]
-    ) -> Object:
+    async def _object(self, subject: Subject, arguments: Mapping[str, str]) -> Object:
         if "kind" not in arguments:
-            return cast(Object, variables["target"])
+            return await subject.view.live()
         namespace = subject.execution.spec.target.namespace
         live = await self._api.find(arguments["apiVersion"], arguments["kind"], namespace, arguments["name"])
         if live is None:
@@ -222,18 +291,54 @@ class Steps:
             kept["after"] = leaf.after
         return kept
 
-    async def act(self, execution: RunbookExecution, path: str, patch: Mapping[str, Any]) -> Object:
+    async def act(self, execution: RunbookExecution, ready: Prepared) -> Acted | Waiting:
         """Sends the effect, once.
 
         Raises:
             StepRefused: the runner's account or grant is gone; it did not happen.
+            NotLeader: somebody else may lead by now; it did not happen.
             ApiError: Conflict, Forbidden and Invalid mean that it did not happen; Unavailable tells nothing.
         """
         try:
             runner = await self._runners.runner(execution)
         except NoRunner as missing:
             raise StepRefused(str(missing)) from missing
-        return await runner.api.merge_patch(path, patch)
+        self._guard()
+        after = await runner.api.merge_patch(ready.path, ready.patch or {})
+        meta = after["metadata"]
+        return Acted({"resourceVersion": meta["resourceVersion"], "generation": meta.get("generation", 0)})
+
+    async def settle(self, subject: Subject, node: Node, intent: Mapping[str, JsonValue]) -> Settled | Waiting:
+        """What follows the effect: waits until it has come to its end, then says what it yields.
+
+        Raises:
+            StepRefused: it will not come to its end, or yields what it may not.
+            ApiError: something could not be read.
+        """
+        result: JsonValue = {}
+        needed = [e for e in (node.step.until, *node.step.outputs.values()) if e]
+        if not needed:
+            return Settled({})
+        view = subject.view.giving(item=node.item, steps=dict(subject.outputs or {}), result=result)
+        try:
+            variables = {**await view.variables(mentioned(needed)), "result": result}
+            if node.step.until and not await self._evaluator.holds(node.step.until, variables):
+                return Waiting(f"waits until {node.step.until}")
+        except (ExpressionError, TargetGone) as error:
+            return Waiting(str(error))
+        return Settled(await self._outputs(node, variables))
+
+    async def _outputs(self, node: Node, variables: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        try:
+            found = {name: await self._evaluator.evaluate(e, variables) for name, e in node.step.outputs.items()}
+        except ExpressionError as error:
+            raise StepRefused(f"step {node.name}: outputs: {error}") from error
+        if len(canonical(found)) > OUTPUT_BYTES:
+            raise StepRefused(f"step {node.name}: its outputs have more than {OUTPUT_BYTES} bytes")
+        for name, value in found.items():
+            if is_secret((name,), value) or (isinstance(value, str) and looks_secret(value)):
+                raise StepRefused(f"step {node.name}: output {name} looks like a secret; those are not passed on")
+        return found
 
     async def probe(self, intent: Mapping[str, Any], ours: Callable[[str], bool]) -> Probe:
         """Whether the effect of an intent happened; `ours` knows the marks that its attempts leave."""
@@ -318,24 +423,52 @@ def undo_marker(execution: RunbookExecution, name: str) -> str:
     return f"{execution.uid}/{name}/undo"
 
 
-def _looking(step: Step, condition: Condition) -> Prepared:
+def _templates(step: Step) -> list[str]:
+    """The expressions in the arguments of a step."""
+    return [expression for text in step.with_.values() for expression in contract.TEMPLATE.findall(text)]
+
+
+def _expressions(step: Step) -> list[str]:
+    """All expressions that decide what a step writes, and whether it does."""
+    return [*_templates(step), *([step.when] if step.when else [])]
+
+
+def _only_the_object(node: Node) -> dict[str, str]:
+    """The arguments that name the object; it must be known when the plan is made."""
+    named = {name: text for name, text in node.step.with_.items() if name in ("apiVersion", "kind", "name")}
+    if "steps" in mentioned(e for text in named.values() for e in contract.TEMPLATE.findall(text)):
+        raise ActionRefused("which object it writes must be known when the plan is made, not come from another step")
+    return named
+
+
+def _planned(node: Node, **changes: Any) -> PlannedStep:
+    item = None if node.item is None else json.dumps(node.item)
+    return PlannedStep(name=node.name, action=node.step.action, item=item, **changes)
+
+
+def _skipped(node: Node, why: str) -> Prepared:
+    return Prepared(_planned(node, note=" ".join(why.split())[:256]), {"writes": False}, skipped=True)
+
+
+def _looking(node: Node, condition: Condition) -> Prepared:
     what = condition.expression or f"{condition.promql} satisfies {condition.satisfies}"
-    note = step.description or (f"waits until {what}" if step.action == "wait" else f"asserts {what}")
-    planned = PlannedStep(name=step.name, action=step.action, note=" ".join(note.split())[:256])
-    return Prepared(planned, {"writes": False}, condition=condition)
+    note = node.step.description or (f"waits until {what}" if node.step.action == "wait" else f"asserts {what}")
+    return Prepared(_planned(node, note=" ".join(note.split())[:256]), {"writes": False}, condition=condition)
 
 
-def _deferred(step: Step, live: Object, runbook: Runbook) -> Prepared:
-    """A step on an object that an earlier one changes: planned by its bounds, looked at when its turn has come."""
-    paths = list(runbook.spec.allowed_paths)
-    planned = PlannedStep(name=step.name, action=step.action, object=_identity(live), deferred=paths)
+def _deferred(node: Node, live: Object, runbook: Runbook, *, by_output: bool) -> Prepared:
+    """A step that builds on an earlier one: planned by its bounds, looked at when its turn has come."""
+    if by_output and node.step.bounds is None:
+        raise ActionRefused("what it writes comes from another step, so it must say its bounds")
+    paths, note = list(runbook.spec.allowed_paths), node.step.description[:256]
+    planned = _planned(node, object=_identity(live), deferred=paths, bounds=node.step.bounds, note=note)
     return Prepared(planned, {"writes": True})
 
 
-def _inside(leaves: tuple[Leaf, ...], runbook: Runbook, step: Step) -> None:
+def _inside(leaves: tuple[Leaf, ...], runbook: Runbook, node: Node) -> None:
     for leaf in leaves:
         if not allowed(leaf.path, runbook.spec.allowed_paths):
-            raise StepRefused(f"step {step.name} would write {pointer(leaf.path)}, outside the runbook's allowed paths")
+            raise StepRefused(f"step {node.name} would write {pointer(leaf.path)}, outside the runbook's allowed paths")
 
 
 def _identity(live: Mapping[str, Any]) -> PlannedObject:
