@@ -167,7 +167,9 @@ class RunbookExecutionSpec(Model):
     decisions: Annotated[list[Decision], Field(max_length=32)] = Field(
         default=[], description="Append-only, at most one by each person on each subject."
     )
-    cancelled: Cancellation | None = Field(default=None, description="Set to stop it; what was done is undone.")
+    cancelled: Cancellation | None = Field(
+        default=None, description="Set to stop it; what was done is undone if the runbook undoes."
+    )
 
     def request_digest(self) -> Digest:
         """The digest of what was asked, without what was decided about it since."""

@@ -1,36 +1,38 @@
-"""Steps and their undo: look, state the intent, act once, find out what came of it."""
+"""Steps and their undo: look, state the intent, act once, find out what came of it, wait until it has settled."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from pydantic import JsonValue
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.operator.actions.base import Condition
-from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Object, Unavailable
+from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from interlock.operator.changes import UndoConflict
+from interlock.operator.core.failing import Error, deadline, failure, stopped
+from interlock.operator.core.nodes import Node
 from interlock.operator.core.state import StepState
 from interlock.operator.facts import Facts
-from interlock.operator.session import Clock, Pause, Rhythm, Session
-from interlock.operator.steps import Prepared, StepRefused, Steps, marks_of, undo_marker
-
-
-@dataclass(frozen=True)
-class Effect:
-    """An intent that is durable, forth or back."""
-
-    step: str
-    intent: Any
-    marks: Callable[[str], bool]
-    succeeded: Literal["StepSucceeded", "UndoSucceeded"]
-    failed: Literal["StepFailed", "UndoFailed"]
-    attempts: int
-    again: Callable[[], Awaitable[None]]
-
+from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
+from interlock.operator.steps import (
+    Acted,
+    MovingObject,
+    Prepared,
+    StepRefused,
+    Steps,
+    Waiting,
+    marks_of,
+    undo_marker,
+)
 
 MAX_ATTEMPTS = 5
-"""How often one step may be looked at anew because somebody else changed its object."""
+"""How often in one try a step may be looked at anew because somebody else changed its object."""
+
+_CONFIRM_OR_UNDO: list[JsonValue] = ["Confirm", "Undo"]
+_ANY_VERDICT: list[JsonValue] = ["Confirm", "Resume", "Undo"]
 
 
 def intend(session: Session, ready: Prepared) -> None:
@@ -43,40 +45,105 @@ def intend(session: Session, ready: Prepared) -> None:
     session.add(Event(event="StepStarted", step=name, data=ready.intent))
 
 
+@dataclass(frozen=True)
+class Effect:
+    """An intent that is durable, forth or back."""
+
+    step: str
+    intent: Mapping[str, JsonValue]
+    marks: Callable[[str], bool]
+    looks: int
+    happened: Callable[[Mapping[str, JsonValue]], Awaitable[Pause | None]]
+    failed: Callable[[Error, object], None]
+    again: Callable[[], Awaitable[None]]
+
+
 class Effects:
     """Carries out what was approved, and takes it back."""
 
-    def __init__(self, facts: Facts, steps: Steps, rhythm: Rhythm, clock: Clock) -> None:
+    def __init__(self, facts: Facts, steps: Steps, *, rhythm: Rhythm, clock: Clock, chance: Chance) -> None:
         self._facts = facts
         self._steps = steps
         self._rhythm = rhythm
         self._clock = clock
+        self._chance = chance
 
-    async def begin(self, session: Session, name: str, attempt: int) -> None:
-        """Looks again at what a step would do; what differs from the approved plan is not done."""
+    async def begin(self, session: Session, names: Iterable[str]) -> None:
+        """Looks again at what steps would do; what differs from the approved plan is not done."""
+        await _all(self._begin(session, name) for name in names)
+
+    async def _begin(self, session: Session, name: str) -> None:
+        step = session.state.steps.get(name)
+        attempt = (step.attempt if step else session.state.resumed.get(name, 0)) + 1
         try:
-            about = session.subject()
-            step = next(s for s in about.runbook.spec.steps if s.name == name)
-            ready = await self._steps.prepare(about, step, attempt=attempt)
+            ready = await self._steps.prepare(self._facts.subject(session), session.node(name), attempt=attempt)
             _as_planned(session, name, ready)
+        except MovingObject as moving:
+            self._refuse(session, name, "Conflict", moving)
         except (StepRefused, Forbidden, Invalid) as refused:
-            if name not in session.state.steps:
-                session.add(Event(event="StepStarted", step=name, data={"writes": False}))
-            session.add(Event(event="StepFailed", step=name, data={"message": safe_message(refused)}))
-            return
-        intend(session, ready)
+            self._refuse(session, name, "Refused", refused)
+        else:
+            intend(session, ready)
 
-    async def finish(self, session: Session, step: StepState) -> Pause | None:
-        """Brings a step that has begun to its outcome."""
-        if not step.writes:
-            return await self._look(session, step)
+    def _refuse(self, session: Session, name: str, error: Error, why: object) -> None:
+        if name not in session.state.steps or session.state.steps[name].retry_at is not None:
+            session.add(Event(event="StepStarted", step=name, data={"writes": False}))
+        self._fail(session, name, error, why)
+
+    def _fail(self, session: Session, name: str, error: Error, why: object) -> None:
+        session.memory.prepared.pop(name, None)
+        step, definition = session.state.steps.get(name), session.node(name).step
+        session.add(failure(name, definition, step, error, why, now=self._clock(), chance=self._chance()))
+
+    async def finish(self, session: Session, steps: Iterable[StepState], *, stopping: bool) -> Pause | None:
+        """Brings steps that have begun nearer to their outcomes, side by side."""
+        before = len(session.pending)
+        held = await self._facts.stopped(session) if any(s.may_be_acting for s in steps) else False
+        pauses = await _all(self._finish(session, step, stopping=stopping, held=held) for step in steps)
+        if len(session.pending) > before:
+            return None
+        seconds = [pause.seconds for pause in pauses if pause is not None and pause.seconds is not None]
+        return Pause(min(seconds, default=None))
+
+    async def _finish(self, session: Session, step: StepState, *, stopping: bool, held: bool) -> Pause | None:
+        node = session.node(step.name)
+        if step.acted:
+            return await self._settle(session, node, {})
+        if step.writes:
+            effect = self._forth(session, step, node, stopping=stopping)
+            return await self._effect(session, effect, stopping=stopping, held=held)
+        if asks := step.intent.get("asks"):
+            self._unclear(session, step.name, asks, _CONFIRM_OR_UNDO)
+            return None
+        return await self._look(session, step, node)
+
+    def _forth(self, session: Session, step: StepState, node: Node, *, stopping: bool) -> Effect:
+        def failed(error: Error, why: object) -> None:
+            if stopping:
+                session.add(stopped(step.name, why))
+            else:
+                self._fail(session, step.name, error, why)
+
+        async def happened(data: Mapping[str, JsonValue]) -> Pause | None:
+            if stopping:
+                self._acted(session, step, data)
+                return None
+            return await self._settle(session, node, data)
 
         async def again() -> None:
-            await self.begin(session, step.name, step.attempt + 1)
+            if stopping:
+                failed("Refused", "it had not been done")
+            else:
+                await self._begin(session, step.name)
 
-        marks = marks_of(session.execution, step.name)
-        return await self._effect(
-            session, Effect(step.name, step.intent, marks, "StepSucceeded", "StepFailed", step.attempt, again)
+        return Effect(
+            step=step.name,
+            intent=step.intent,
+            marks=marks_of(session.execution, step.name),
+            looks=step.looks,
+            happened=happened,
+            failed=failed,
+            again=again,
         )
 
     async def begin_undo(self, session: Session, step: StepState) -> None:
@@ -96,74 +163,139 @@ class Effects:
 
     async def finish_undo(self, session: Session, step: StepState) -> Pause | None:
         """Brings an undo that has begun to its outcome."""
+        effect = self._back(session, step)
+        return await self._effect(session, effect, stopping=False, held=await self._facts.stopped(session))
+
+    def _back(self, session: Session, step: StepState) -> Effect:
+        def outcome(event: Literal["UndoSucceeded", "UndoFailed"], data: Mapping[str, JsonValue]) -> None:
+            session.add(Event(event=event, step=step.name, data=data))
+
+        async def happened(data: Mapping[str, JsonValue]) -> Pause | None:
+            outcome("UndoSucceeded", data)
+            return None
 
         async def again() -> None:
             await self.begin_undo(session, step)
 
-        expected = undo_marker(session.execution, step.name)
-        effect = Effect(
-            step.name, step.undo_intent, expected.__eq__, "UndoSucceeded", "UndoFailed", step.undo_attempts, again
+        return Effect(
+            step=step.name,
+            intent=step.undo_intent or {},
+            marks=undo_marker(session.execution, step.name).__eq__,
+            looks=step.undo_attempts,
+            happened=happened,
+            failed=lambda _, why: outcome("UndoFailed", {"message": safe_message(why)}),
+            again=again,
         )
-        return await self._effect(session, effect)
 
-    async def _effect(self, session: Session, effect: Effect) -> Pause | None:
+    async def _effect(self, session: Session, effect: Effect, *, stopping: bool, held: bool) -> Pause | None:
         """The intent is durable. Act if it is ours and fresh, otherwise find out first whether it happened."""
         ready = session.memory.prepared.get(effect.step)
-        if ready is None or ready.patch is None:
+        if ready is None:
             return await self._find_out(session, effect)
-        if await self._facts.stopped(session):
+        if stopping:
+            session.memory.prepared.pop(effect.step)
+            effect.failed("Refused", "stopped before it was done, or before all of it was")
+            return None
+        if held:
             return Pause(self._rhythm.poll)
-        del session.memory.prepared[effect.step]
+        session.memory.prepared.pop(effect.step)
         try:
-            after = await self._steps.act(session.execution, ready.path, ready.patch)
+            came = await self._steps.act(session.execution, ready)
         except Conflict:
             return await self._find_out(session, effect, refused=True)
         except (Forbidden, Invalid, NotFound, StepRefused) as refused:
-            session.add(Event(event=effect.failed, step=effect.step, data={"message": safe_message(refused)}))
+            effect.failed("Refused", refused)
             return None
         except Unavailable:
             return await self._find_out(session, effect)
-        session.add(Event(event=effect.succeeded, step=effect.step, data=_version(after)))
-        return None
+        if isinstance(came, Acted):
+            return await effect.happened(came.data)
+        session.memory.prepared[effect.step] = ready
+        return self._wait(session, effect.step, came)
 
     async def _find_out(self, session: Session, effect: Effect, *, refused: bool = False) -> Pause | None:
         """What came of an effect: its mark tells; a refused one did not happen, unless an earlier attempt did."""
         found = await self._steps.probe(effect.intent, effect.marks)
         if found == "happened":
-            session.add(Event(event=effect.succeeded, step=effect.step, data={"found": "by probe"}))
-        elif found == "not" or refused:
-            await self._again(session, effect)
+            return await effect.happened({"found": "by probe"})
+        if found == "not" or refused:
+            await self._again(effect)
         else:
             why = f"whether step {effect.step} had its effect cannot be told; look at its object and decide"
-            session.add(Event(event="PersonNeeded", step=effect.step, data={"message": why}))
+            self._unclear(session, effect.step, why, _ANY_VERDICT)
         return None
 
-    async def _again(self, session: Session, effect: Effect) -> None:
+    async def _again(self, effect: Effect) -> None:
         """A new look and a new intent; an object that never holds still is left alone."""
-        if effect.attempts < MAX_ATTEMPTS:
+        if effect.looks < MAX_ATTEMPTS:
             await effect.again()
             return
-        message = f"the object changed between look and write {MAX_ATTEMPTS} times; nothing was written"
-        session.add(Event(event=effect.failed, step=effect.step, data={"message": message}))
+        effect.failed(
+            "Conflict", f"the object changed between look and write {MAX_ATTEMPTS} times; nothing was written"
+        )
 
-    async def _look(self, session: Session, step: StepState) -> Pause | None:
+    async def _settle(self, session: Session, node: Node, data: Mapping[str, JsonValue]) -> Pause | None:
+        """The effect happened, or what was looked for holds: what follows is waited for, then the step is done."""
+        step = session.state.steps[node.name]
+        try:
+            settled = await self._steps.settle(self._facts.subject(session), node, step.intent)
+        except StepRefused as refused:
+            self._acted(session, step, data)
+            self._fail(session, node.name, "Refused", refused)
+            return None
+        if isinstance(settled, Waiting):
+            self._acted(session, step, data)
+            return self._wait(session, node.name, settled)
+        session.set_condition("Progressing", False, "Done", "")
+        outputs = {"outputs": dict(settled.outputs)} if settled.outputs else {}
+        session.add(Event(event="StepSucceeded", step=node.name, data={**data, **outputs}))
+        return None
+
+    def _acted(self, session: Session, step: StepState, data: Mapping[str, JsonValue]) -> None:
+        if not step.acted:
+            session.add(Event(event="StepActed", step=step.name, data=data))
+
+    def _wait(self, session: Session, name: str, waiting: Waiting) -> Pause | None:
+        """Not yet: until the step's time is over. How far it has come is shown."""
+        now = self._clock()
+        ends = deadline(session.node(name).step, session.state.steps[name])
+        if now >= ends:
+            self._fail(session, name, "TimedOut", waiting.message)
+            return None
+        session.set_condition("Progressing", True, "Waiting", f"{name}: {waiting.message}")
+        return Pause(min(self._rhythm.poll, max(0.0, (ends - now).total_seconds())))
+
+    async def _look(self, session: Session, step: StepState, node: Node) -> Pause | None:
         """A step that only looks: it holds now, or until its timeout, or it fails."""
-        about = session.subject()
-        definition = next(s for s in about.runbook.spec.steps if s.name == step.name)
+        about = self._facts.subject(session)
         ready = session.memory.prepared.get(step.name)
         if ready is None:
-            ready = await self._steps.prepare(about, definition, attempt=step.attempt)
-            session.memory.prepared[step.name] = ready
-        failing = await self._facts.failing(session, about, {step.name: ready.condition or Condition()})
+            ready = session.memory.prepared[step.name] = await self._steps.prepare(about, node, attempt=step.attempt)
+        view = about.view.giving(item=node.item, steps=dict(about.outputs or {}))
+        failing = await self._facts.failing({step.name: ready.condition or Condition()}, view)
         if not failing:
             session.memory.prepared.pop(step.name, None)
-            session.add(Event(event="StepSucceeded", step=step.name))
-            return None
-        deadline = step.started_at + timedelta(seconds=definition.timeout_seconds)
-        if definition.action == "wait" and self._clock() < deadline:
+            return await self._settle(session, node, {})
+        if node.step.action == "wait" and self._clock() < deadline(node.step, step):
             return Pause(self._rhythm.poll)
-        session.add(Event(event="StepFailed", step=step.name, data={"message": safe_message(failing[step.name])}))
+        self._fail(session, step.name, "TimedOut" if node.step.action == "wait" else "NotHolding", failing[step.name])
         return None
+
+    def _unclear(self, session: Session, name: str, message: object, verdicts: list[JsonValue]) -> None:
+        data: dict[str, JsonValue] = {"message": safe_message(message), "verdicts": list(verdicts)}
+        session.add(Event(event="StepUnclear", step=name, data=data))
+
+
+T = TypeVar("T")
+
+
+async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
+    """All of it side by side; what fails is raised only when the rest has come to its end."""
+    results: list[Any] = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 def _as_planned(session: Session, name: str, ready: Prepared) -> None:
@@ -171,13 +303,8 @@ def _as_planned(session: Session, name: str, ready: Prepared) -> None:
     if planned is None:
         raise StepRefused(f"step {name} is not in the approved plan")
     if planned.deferred is not None:
-        if planned.object != ready.planned.object:
+        if planned.object != ready.planned.object and not ready.skipped:
             raise StepRefused(f"step {name} would write another object than the plan says")
         return
     if (planned.object, planned.changes) != (ready.planned.object, ready.planned.changes):
         raise StepRefused(f"step {name} would do something else than the approved plan says")
-
-
-def _version(after: Object) -> dict[str, Any]:
-    meta = after["metadata"]
-    return {"resourceVersion": meta["resourceVersion"], "generation": meta.get("generation", 0)}

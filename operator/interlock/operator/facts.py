@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from interlock.crds.execution import STARTED, RunbookExecution
 from interlock.crds.guardrail import Guardrail, GuardrailSpec, matching
@@ -14,10 +14,10 @@ from interlock.operator.actions.base import Condition
 from interlock.operator.api import Api, ApiError, Forbidden, Object
 from interlock.operator.checks import Checks
 from interlock.operator.core.gates import REQUEST_GATES, Case, objection
-from interlock.operator.look import Observer
-from interlock.operator.planning import subject, timestamp
+from interlock.operator.look import Observer, View
+from interlock.operator.planning import parameters, timestamp
 from interlock.operator.session import Clock, Session
-from interlock.operator.steps import Subject
+from interlock.operator.steps import StepRefused, Subject
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,31 @@ class Facts:
         )
         if runbook is None or case.target is None or objection(REQUEST_GATES, case) is not None:
             return case
-        return replace(case, unmet=await self._unmet(session, runbook, case.target["metadata"]["uid"]))
+        view = self.view(session, runbook, case.target["metadata"]["uid"])
+        view.read["target"] = dict(case.target)
+        session.view = view
+        return replace(case, unmet=await self._unmet(runbook, view))
+
+    def view(self, session: Session, runbook: Runbook, target_uid: str) -> View:
+        """What expressions see from now on."""
+        given: dict[str, JsonValue] = {
+            "parameters": parameters(session.execution, runbook),
+            "now": timestamp(self._clock()),
+        }
+        return View(self._observer, session.execution.spec.target, target_uid, given)
+
+    def subject(self, session: Session) -> Subject:
+        """What the steps of an execution that has begun share from now on.
+
+        Raises:
+            StepRefused: there is no plan, or its runbook is not known.
+        """
+        plan, runbook = session.plan, session.memory.runbook
+        if plan is None or runbook is None:
+            raise StepRefused(f"{session.execution.key} has no plan, or its runbook is not published any more")
+        view, outputs = self.view(session, runbook, plan.target_uid), session.state.outputs()
+        values = parameters(session.execution, runbook)
+        return Subject(session.execution, runbook, values, plan.target_uid, plan.made_at, view, outputs)
 
     async def _find_target(self, execution: RunbookExecution) -> Object | None:
         try:
@@ -69,11 +93,10 @@ class Facts:
         found = await self._api.find("v1", "Namespace", None, namespace)
         return dict((found or {"metadata": {}})["metadata"].get("labels") or {})
 
-    async def _unmet(self, session: Session, runbook: Runbook, target_uid: str) -> list[str]:
+    async def _unmet(self, runbook: Runbook, view: View) -> list[str]:
         """The preconditions that do not hold, each with its message and why."""
-        about = subject(session.execution, runbook, target_uid, timestamp(self._clock()))
         conditions = {p.name: Condition(p.expression) for p in runbook.spec.preconditions}
-        failing = await self.failing(session, about, conditions)
+        failing = await self._checks.failing(conditions, view)
         messages = {p.name: p.message for p in runbook.spec.preconditions}
         return [f"{messages[name]} ({reason})" for name, reason in failing.items()]
 
@@ -128,12 +151,6 @@ class Facts:
         """Whether a guardrail's stop switch is on; it binds every write, also of what has begun."""
         return any(guardrail.spec.stop for guardrail in await self.guardrails(session))
 
-    async def failing(self, session: Session, about: Subject, conditions: Mapping[str, Condition]) -> dict[str, str]:
-        """The conditions that do not hold now, by name, each with why."""
-        return await self._checks.failing(
-            conditions,
-            session.execution.spec.target,
-            uid=about.target_uid,
-            parameters=about.parameters,
-            now=timestamp(self._clock()),
-        )
+    async def failing(self, conditions: Mapping[str, Condition], view: View) -> dict[str, str]:
+        """The conditions that do not hold, by name, each with why."""
+        return await self._checks.failing(conditions, view)

@@ -1,4 +1,4 @@
-"""Before the first effect: gates, plan, offer, drift, approval, and the first intent."""
+"""Before the first effect: gates, plan, offer, drift, approval, and the first intents."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ REFUSALS = (StepRefused, Forbidden, Invalid)
 
 
 class Offers:
-    """Takes an execution from its request to its first intent."""
+    """Takes an execution from its request to its first intents."""
 
     def __init__(self, facts: Facts, steps: Steps, recorder: Recorder, rhythm: Rhythm, clock: Clock) -> None:
         self._facts = facts
@@ -52,9 +52,9 @@ class Offers:
         """The plan as the cluster stands now; a plan that is offered already lends its times."""
         offered = session.plan if session.state.plan else None
         made_at = offered.made_at if offered else timestamp(self._clock())
-        if case.runbook is None or case.target is None:
+        if case.runbook is None or case.target is None or session.view is None:
             raise StepRefused("the runbook or the target is gone")
-        about = subject(session.execution, case.runbook, case.target["metadata"]["uid"], made_at)
+        about = subject(session.execution, case.runbook, session.view, case.target["metadata"]["uid"], made_at)
         expires = offered.expires_at if offered else None
         needed = quorum(about.runbook, session.guardrails)
         return await draft_plan(self._steps, about, needed=needed, now=self._clock(), expires_at=expires)
@@ -71,8 +71,7 @@ class Offers:
             session.add(core.end(found.verdict, found.reason, found.message).event)
             return None
         drifted, why = await self._drift(session, case)
-        if session.set_condition("Drifted", drifted, "PlanDiffers" if drifted else "AsPlanned", why):
-            await self._recorder.record(session, conditions_only=True)
+        session.set_condition("Drifted", drifted, "PlanDiffers" if drifted else "AsPlanned", why)
         return Pause(self._rhythm.drift)
 
     def _until_next_look(self, session: Session) -> float:
@@ -91,7 +90,7 @@ class Offers:
         return True, "the cluster has changed: an approval will be void and a new plan will be offered"
 
     async def start(self, session: Session) -> Pause | None:
-        """Approved: the gates again, the whole plan again, and the first intent, one execution at a time per target."""
+        """Approved: the gates again, the whole plan again, and the first intents; on one target one at a time."""
         lock = self._target_locks.setdefault(target_key(session.execution.spec.target), asyncio.Lock())
         async with lock:
             case = await self._facts.case(session, starting=True)
@@ -99,7 +98,7 @@ class Offers:
                 session.add(core.end(found.verdict, found.reason, found.message).event)
                 return None
             if found := objection(HOLD_GATES, case):
-                return await self._hold(session, found)
+                return self._hold(session, found)
             try:
                 draft = await self._draft(session, case)
             except REFUSALS as refused:
@@ -107,16 +106,15 @@ class Offers:
                 return None
             if session.plan is None or draft.plan.digest != session.plan.digest:
                 return self._void(session, draft)
-            if draft.first is not None:
-                session.set_condition("Held", False, "Started", "")
-                intend(session, draft.first)
+            session.set_condition("Held", False, "Started", "")
+            for ready in draft.first:
+                intend(session, ready)
             await self._recorder.record(session)
         return None
 
-    async def _hold(self, session: Session, found: Objection) -> Pause:
+    def _hold(self, session: Session, found: Objection) -> Pause:
         """Approved, but not now: what keeps it from starting is shown, and it is tried again."""
-        if session.set_condition("Held", True, found.reason, found.message) or session.pending:
-            await self._recorder.record(session, conditions_only=True)
+        session.set_condition("Held", True, found.reason, found.message)
         return Pause(self._rhythm.poll)
 
     def _void(self, session: Session, draft: Draft) -> Pause | None:

@@ -1,6 +1,6 @@
 """The plan: all steps by dry run, and the digest that an approval names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,17 +11,21 @@ from interlock.crds.execution import Plan, PlannedObject, PlannedStep, RunbookEx
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.parameters import parse_parameters
 from interlock.crds.runbook import Check, Runbook
+from interlock.operator.core.nodes import Node, unrolled
+from interlock.operator.look import View
 from interlock.operator.steps import Prepared, StepRefused, Steps, Subject
 
 PLAN_BYTES = 8192
+PLAN_STEPS = 32
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A plan with what is needed to begin its first step."""
+    """A plan with what is needed to begin it."""
 
     plan: Plan
-    first: Prepared | None
+    first: tuple[Prepared, ...]
+    """The steps that need no other and whose effects the plan shows: all that may begin at once."""
 
 
 def timestamp(at: datetime) -> str:
@@ -34,14 +38,18 @@ def quorum(runbook: Runbook, guardrails: tuple[Guardrail, ...]) -> int:
     return max([runbook.spec.approval.quorum, *(g.spec.approvals for g in guardrails)])
 
 
-def subject(execution: RunbookExecution, runbook: Runbook, target_uid: str, made_at: str) -> Subject:
-    """What all steps of an execution share; parameters are those of the request, typed and with defaults."""
-    values: dict[str, JsonValue] = dict(parse_parameters(runbook.spec.parameters, execution.spec.parameters))
-    return Subject(execution, runbook, values, target_uid, made_at)
+def parameters(execution: RunbookExecution, runbook: Runbook) -> dict[str, JsonValue]:
+    """The parameters of the request, typed and with defaults."""
+    return dict(parse_parameters(runbook.spec.parameters, execution.spec.parameters))
+
+
+def subject(execution: RunbookExecution, runbook: Runbook, view: View, target_uid: str, made_at: str) -> Subject:
+    """What all steps of an execution share while its plan is made."""
+    return Subject(execution, runbook, parameters(execution, runbook), target_uid, made_at, view)
 
 
 async def draft_plan(
-    steps: Steps, about: Subject, *, needed: int, now: datetime, attempt: int = 1, expires_at: str | None = None
+    steps: Steps, about: Subject, *, needed: int, now: datetime, expires_at: str | None = None
 ) -> Draft:
     """The plan as the cluster stands now. Computed again with the same `made_at`, it is the same unless that changed.
 
@@ -49,28 +57,38 @@ async def draft_plan(
         StepRefused: a step cannot or must not be done, or the plan is too large to be shown.
         ApiError: a dry run was refused or not answered.
     """
-    prepared: list[Prepared] = []
-    written: frozenset[PlannedObject] = frozenset()
-    for step in about.runbook.spec.steps:
-        ready = await steps.prepare(about, step, attempt=attempt, written=written)
-        prepared.append(ready)
-        if ready.planned.object is not None and not ready.skipped:
-            written |= {ready.planned.object}
+    spec = about.runbook.spec
+    nodes = unrolled(spec.steps, {step.name: await steps.items(about, step) for step in spec.steps})
+    if len(nodes) > PLAN_STEPS:
+        raise StepRefused(f"the plan has {len(nodes)} steps, more than {PLAN_STEPS}: loop over less at a time")
+    prepared = await _prepare(steps, about, nodes)
     planned = [p.planned for p in prepared]
-    offered_for = timedelta(seconds=about.runbook.spec.approval.expires_after_seconds)
     plan = Plan(
         digest=plan_digest(about, planned, needed),
         target_uid=about.target_uid,
         made_at=about.made_at,
-        expires_at=expires_at or timestamp(now + offered_for),
+        expires_at=expires_at or timestamp(now + timedelta(seconds=spec.approval.expires_after_seconds)),
         quorum=needed,
         steps=planned,
         verification=_verification(about.runbook),
+        revert_after_seconds=spec.revert_after_seconds,
     )
     size = len(canonical(plan.model_dump(mode="json", by_alias=True, exclude_none=True)))
     if size > PLAN_BYTES:
         raise StepRefused(f"the plan has {size} bytes, more than {PLAN_BYTES}: too much for a person to approve")
-    return Draft(plan, prepared[0] if prepared else None)
+    roots = {node.name for node in nodes if not node.needs}
+    return Draft(plan, tuple(p for p in prepared if p.planned.name in roots and p.planned.deferred is None))
+
+
+async def _prepare(steps: Steps, about: Subject, nodes: Sequence[Node]) -> list[Prepared]:
+    prepared: list[Prepared] = []
+    written: frozenset[PlannedObject] = frozenset()
+    for node in nodes:
+        ready = await steps.prepare(about, node, attempt=1, written=written)
+        prepared.append(ready)
+        if ready.planned.object is not None and not ready.skipped:
+            written |= {ready.planned.object}
+    return prepared
 
 
 def plan_digest(about: Subject, planned: list[PlannedStep], needed: int) -> str:

@@ -5,6 +5,7 @@ changes the cluster, all that was decided is made durable. A pass ends where som
 """
 
 import logging
+import random
 
 from interlock.crds.execution import TERMINAL, RunbookExecution
 from interlock.crds.journal import Event
@@ -15,7 +16,7 @@ from interlock.operator.facts import Facts
 from interlock.operator.offer import Offers
 from interlock.operator.record import Recorder
 from interlock.operator.runner import Runners
-from interlock.operator.session import Clock, Memory, Pause, Rhythm, Session, utc_now
+from interlock.operator.session import Chance, Clock, Memory, Pause, Rhythm, Session, utc_now
 from interlock.operator.steps import Steps
 from interlock.operator.verify import Verifier
 
@@ -34,13 +35,14 @@ class Reconciler:
         recorder: Recorder,
         rhythm: Rhythm,
         clock: Clock = utc_now,
+        chance: Chance = random.random,
     ) -> None:
         self._facts = facts
         self._runners = runners
         self._recorder = recorder
         self._clock = clock
         self._offers = Offers(facts, steps, recorder, rhythm=rhythm, clock=clock)
-        self._effects = Effects(facts, steps, rhythm, clock)
+        self._effects = Effects(facts, steps, rhythm=rhythm, clock=clock, chance=chance)
         self._verifier = Verifier(facts, rhythm, clock)
         self._memories: dict[str, Memory] = {}
 
@@ -69,8 +71,7 @@ class Reconciler:
             log.debug("%s: %s", session.execution.key, following)
             pause = await self._do(session, following)
             if pause is not None:
-                if session.pending:
-                    await self._recorder.record(session)
+                await self._recorder.record(session)
                 return pause.seconds
 
     async def _do(self, session: Session, following: core.Next) -> Pause | None:
@@ -84,11 +85,13 @@ class Reconciler:
                 return await self._offers.watch(session)
             case core.Start():
                 return await self._offers.start(session)
-            case core.BeginStep(name, attempt):
-                await self._effects.begin(session, name, attempt)
+            case core.BeginSteps(names):
+                await self._effects.begin(session, names)
                 return None
-            case core.FinishStep(step):
-                return await self._effects.finish(session, step)
+            case core.FinishSteps(steps, stopping):
+                return await self._effects.finish(session, steps, stopping=stopping)
+            case core.WaitUntil(time):
+                return Pause(max(0.0, (time - self._clock()).total_seconds()))
             case core.Verify(deadline):
                 return await self._verifier.verify(session, deadline)
             case core.BeginUndo(step):

@@ -32,9 +32,9 @@ class Recorder:
         self._leadership.fence()
         return await self._api.find(API_VERSION, "RunbookExecution", namespace, name)
 
-    async def record(self, session: Session, *, conditions_only: bool = False) -> None:
+    async def record(self, session: Session) -> None:
         """Makes all that happened durable. A decision that came in between is no obstacle, another writer is."""
-        if not session.pending and not conditions_only:
+        if not session.pending and not session.unshown:
             return
         for patch in session.patches(self._leadership.fence()):
             session.body = await self._write(session, patch)

@@ -83,10 +83,10 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[tuple[Leadershi
         stack.push_async_callback(runners.close)
         leadership = Leadership(api, identity, settings.lease_seconds)
         observer = Observer(api)
-        checks = Checks(observer, evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
+        checks = Checks(evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
         reconciler = Reconciler(
             facts=Facts(api, observer, checks, allow_unvetted=settings.allow_unvetted, clock=utc_now),
-            steps=Steps(api, runners, checks, evaluator, _key(settings.data_dir / "redaction.key")),
+            steps=Steps(api, runners, evaluator, _key(settings.data_dir / "redaction.key"), leadership.fence),
             runners=runners,
             recorder=Recorder(api, leadership, archive, Events(api, identity)),
             rhythm=Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),

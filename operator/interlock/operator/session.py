@@ -16,10 +16,16 @@ from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
 from interlock.operator.core import state as core
 from interlock.operator.core.decide import Request
-from interlock.operator.planning import subject, timestamp
-from interlock.operator.steps import Prepared, StepRefused, Subject
+from interlock.operator.core.nodes import Node, of_plan
+from interlock.operator.look import View
+from interlock.operator.planning import timestamp
+from interlock.operator.steps import Prepared
 
 Clock = Callable[[], datetime]
+
+
+Chance = Callable[[], float]
+"""A number from 0 to 1."""
 
 
 def utc_now() -> datetime:
@@ -66,7 +72,11 @@ class Session:
     execution: RunbookExecution = field(init=False)
     published: tuple[Runbook | None, str] | None = None
     guardrails: tuple[Guardrail, ...] = ()
+    view: View | None = None
+    """The moment that the gates judged, for the plan that is made of it."""
     pending: list[Event] = field(default_factory=list)
+    unshown: bool = False
+    """Whether a condition has changed since the last write."""
     conditions: dict[str, Condition] = field(init=False)
     plan: Plan | None = field(init=False)
     state: core.State = field(init=False)
@@ -92,29 +102,28 @@ class Session:
         """The digest of the journal's head: the subject of a person's decision."""
         return head(self.start, self.execution.journal)
 
-    def subject(self) -> Subject:
-        """What all steps of the offered plan share.
+    def nodes(self) -> tuple[Node, ...]:
+        """The steps as the offered plan has them; none before there is a plan, or where the runbook is not known."""
+        runbook = self.memory.runbook
+        return of_plan(runbook.spec.steps, self.plan) if runbook is not None and self.plan is not None else ()
 
-        Raises:
-            StepRefused: there is no plan, or its runbook is not known.
-        """
-        if self.plan is None or self.memory.runbook is None:
-            raise StepRefused(f"{self.execution.key} has no plan, or its runbook is not published any more")
-        return subject(self.execution, self.memory.runbook, self.plan.target_uid, self.plan.made_at)
+    def node(self, name: str) -> Node:
+        """One step as the offered plan has it."""
+        return next(node for node in self.nodes() if node.name == name)
 
     def add(self, event: Event) -> None:
         """Something happened."""
         self.pending.append(event)
         self.state = core.apply(self.state, event, self.clock())
 
-    def set_condition(self, kind: str, holds: bool, reason: str, message: str) -> bool:
-        """Sets a condition; tells whether it changed."""
+    def set_condition(self, kind: str, holds: bool, reason: str, message: str) -> None:
+        """Sets a condition; what changes is shown with the next write, or at the next pause."""
         status, message = "True" if holds else "False", safe_message(message)
         before = self.conditions.get(kind)
         if before is None and not holds:
-            return False
+            return
         if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
-            return False
+            return
         same = before is not None and before.status == status
         since = before.last_transition_time if before is not None and same else timestamp(self.clock())
         self.conditions[kind] = Condition.model_validate(
@@ -126,14 +135,14 @@ class Session:
                 "lastTransitionTime": since,
             }
         )
-        return True
+        self.unshown = True
 
     def request(self) -> Request:
         """What the core decides on."""
         spec, runbook = self.execution.spec, self.memory.runbook
         within = runbook.spec.verification.within_seconds if runbook and runbook.spec.verification else 0
         return Request(
-            steps=tuple(step.name for step in runbook.spec.steps) if runbook else (),
+            needs={node.name: node.needs for node in self.nodes()},
             handover=runbook is not None and runbook.spec.type == "Handover",
             undoes=runbook is None or runbook.spec.undo == "OnFailure",
             dry_run=spec.dry_run,
@@ -144,6 +153,7 @@ class Session:
             quorum=self.plan.quorum if self.plan else 1,
             expires_at=core.parse_time(self.plan.expires_at) if self.plan else None,
             verify_within=timedelta(seconds=within),
+            time_limit=timedelta(seconds=runbook.spec.timeout_seconds if runbook else 0),
             head=self.head,
         )
 
@@ -208,6 +218,7 @@ class Session:
     def written(self, body: dict[str, Any]) -> None:
         """The API server has taken everything that was pending."""
         self.pending.clear()
+        self.unshown = False
         self._load(body)
 
 
@@ -232,7 +243,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _current(state: core.State) -> str:
-    step = state.open_undo or state.open_step
-    if step is not None:
-        return step.name
+    undoing = state.open_undo
+    if names := [undoing.name] if undoing else [step.name for step in state.open_steps]:
+        return ", ".join(names)[:64]
     return "" if not state.steps or state.ended else list(state.steps)[-1]

@@ -7,7 +7,7 @@ marker; so at most one of two equal attempts can win, and a probe can tell after
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import yaml
 from pydantic import JsonValue
@@ -39,7 +39,7 @@ from interlock.operator.changes import (
 )
 from interlock.operator.changes import read as read_path
 from interlock.operator.core.nodes import Node
-from interlock.operator.look import Observer, TargetGone, View, mentioned
+from interlock.operator.look import TargetGone, View, mentioned
 from interlock.operator.runner import NoRunner, Runners
 
 INTENT_BYTES = 3500
@@ -65,11 +65,6 @@ class Prepared:
     patch: dict[str, Any] | None = None
     condition: Condition | None = None
     skipped: bool = False
-
-    @property
-    def deferred(self) -> bool:
-        """Whether what it does is only known when its turn has come."""
-        return self.planned.deferred is not None or (self.condition is None and self.patch is None and not self.skipped)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from pydantic import JsonValue
+
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
+from interlock.crds.runbook import Runbook
 from interlock.operator.actions.base import Condition
 from interlock.operator.facts import Facts
+from interlock.operator.planning import timestamp
 from interlock.operator.session import Clock, Pause, Rhythm, Session
 from interlock.operator.steps import StepRefused
 
@@ -20,17 +24,17 @@ class Verifier:
 
     async def verify(self, session: Session, deadline: datetime) -> Pause | None:
         """Success is what verification says: all checks, without a break, for as long as they must hold."""
-        about = session.subject()
+        about = self._facts.subject(session)
         verification = about.runbook.spec.verification
         if verification is None:
             raise StepRefused("the runbook has no verification")
         conditions = {c.name: Condition(c.expression, c.promql, c.satisfies) for c in verification.checks}
-        failing = await self._facts.failing(session, about, conditions)
+        failing = await self._facts.failing(conditions, about.view)
         now = self._clock()
         if not failing:
             since = session.memory.holding_since = session.memory.holding_since or now
             if now - since >= timedelta(seconds=verification.hold_for_seconds):
-                session.add(Event(event="VerificationPassed", data={"checks": sorted(conditions)}))
+                session.add(_passed(about.runbook, sorted(conditions), now))
                 return None
         else:
             session.memory.holding_since = None
@@ -41,3 +45,11 @@ class Verifier:
             session.add(Event(event="VerificationFailed", data={"message": safe_message(why)}))
             return None
         return Pause(self._rhythm.poll)
+
+
+def _passed(runbook: Runbook, checks: list[str], now: datetime) -> Event:
+    """The cure is proven; a temporary measure is put back at a time that is fixed now and outlives restarts."""
+    data: dict[str, JsonValue] = {"checks": list(checks)}
+    if runbook.spec.revert_after_seconds is not None:
+        data["revertAt"] = timestamp(now + timedelta(seconds=runbook.spec.revert_after_seconds))
+    return Event(event="VerificationPassed", data=data)

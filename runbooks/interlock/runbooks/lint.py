@@ -11,7 +11,7 @@ from interlock.crds.cel import ExpressionError, compile_expression
 from interlock.runbooks.loading import Loaded
 from interlock.runbooks.source import Location, Problem
 
-VARIABLES: frozenset[str] = frozenset({"target", "parameters", "pods", "revisions", "now"})
+VARIABLES: frozenset[str] = frozenset({"target", "parameters", "pods", "revisions", "now", "item", "steps"})
 """What the operator offers to every expression."""
 
 SAMPLE_VARIABLES: frozenset[str] = frozenset({"value"})

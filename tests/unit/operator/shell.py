@@ -120,10 +120,14 @@ class Shell:
                 return self._watch(session)
             case core.Start():
                 return self._start(session)
-            case core.BeginStep(name, attempt):
-                self._begin(session, name, attempt)
-            case core.FinishStep(step):
-                return self._finish(session, step)
+            case core.BeginSteps(names):
+                for name in names:
+                    self._begin(session, name)
+            case core.FinishSteps(steps, stopping):
+                waits = [self._finish(session, step, stopping=stopping) for step in steps]  # each has its turn
+                return all(waits)
+            case core.WaitUntil(time):
+                return self.now < time
             case core.Verify(deadline):
                 return self._verify(session, deadline)
             case core.BeginUndo(step):
@@ -184,9 +188,9 @@ class Shell:
     def _start(self, session: Session) -> bool:
         match self.choose("start", ["begins", "is skipped", "is refused", "is held", "finds drift"]):
             case "begins":
-                self._intend(session, session.request().steps[0])
+                self._intend(session, next(iter(session.request().needs)))
             case "is skipped":
-                session.add(Event(event="StepSkipped", step=session.request().steps[0]))
+                session.add(Event(event="StepSkipped", step=next(iter(session.request().needs))))
             case "is refused":
                 session.add(core.end("Refused", "PlanRefused").event)
                 return False
@@ -210,7 +214,9 @@ class Shell:
         writes = self.choose("step", ["writes", "looks"]) == "writes"
         session.add(Event(event="StepStarted", step=name, data={"writes": writes}))
 
-    def _begin(self, session: Session, name: str, attempt: int) -> None:
+    def _begin(self, session: Session, name: str) -> None:
+        before = session.state.steps.get(name)
+        attempt = (before.attempt if before else session.state.resumed.get(name, 0)) + 1
         match self.choose("begin", ["begins", "is skipped", "is refused"]):
             case "begins":
                 self._intend(session, name)
@@ -222,7 +228,7 @@ class Shell:
                     session.add(Event(event="StepStarted", step=name, data={"writes": False}))
                 session.add(Event(event="StepFailed", step=name, data={"message": "refused"}))
 
-    def _finish(self, session: Session, step: StepState) -> bool:
+    def _finish(self, session: Session, step: StepState, *, stopping: bool) -> bool:
         outcomes = ["succeeds", "fails", "waits"]
         match self.choose("finish", [*outcomes, "meets a conflict", "cannot be told"] if step.writes else outcomes):
             case "succeeds":
@@ -232,10 +238,14 @@ class Shell:
             case "waits":
                 return True
             case "meets a conflict":
-                self._begin(session, step.name, step.attempt + 1)
+                self._begin(session, step.name)
             case _:
-                session.add(Event(event="PersonNeeded", step=step.name, data={"message": "cannot be told"}))
+                self._unclear(session, step.name, ["Confirm", "Resume", "Undo"])
         return False
+
+    def _unclear(self, session: Session, name: str, verdicts: list[str]) -> None:
+        data = {"message": "cannot be told", "verdicts": list(verdicts)}
+        session.add(Event(event="StepUnclear", step=name, data=data))
 
     def _verify(self, session: Session, deadline: datetime) -> bool:
         outcome = self.choose("verification", ["passes", "does not hold yet"])
@@ -267,7 +277,7 @@ class Shell:
             case "meets a conflict":
                 self._begin_undo(session, step)
             case _:
-                session.add(Event(event="PersonNeeded", step=step.name, data={"message": "cannot be told"}))
+                self._unclear(session, step.name, ["Confirm", "Resume", "Undo"])
         return False
 
     # --- the world between two passes ---

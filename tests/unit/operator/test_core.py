@@ -7,7 +7,7 @@ import pytest
 from tests.unit.operator.making import REQUESTER, runbook
 from tests.unit.operator.shell import OFFERED_FOR, Shell
 
-from interlock.operator.core.decide import FinishStep
+from interlock.operator.core.decide import FinishSteps
 
 
 class Script:
@@ -210,13 +210,20 @@ def test_a_runbook_that_never_undoes_fails_and_leaves_what_it_did() -> None:
     assert not [event for event in events(made) if event.startswith("Undo")]
 
 
-def test_cancelling_undoes_even_where_failure_would_not() -> None:
-    made = started("verification does not hold yet", steps=("a",), undo="Never")
+@pytest.mark.parametrize(
+    ("policy", "following", "reason"),
+    [
+        ("OnFailure", ["UndoStarted a", "UndoSucceeded a", "Ended"], "CancelledAndUndone"),
+        ("Never", ["Ended"], "NothingUndone"),
+    ],
+)
+def test_cancelling_undoes_as_the_runbook_says(policy: str, following: list[str], reason: str) -> None:
+    made = started("verification does not hold yet", steps=("a",), undo=policy)
     made.cancel()
     made.run_pass()
     assert made.phases[-1] == "Cancelled"
-    assert events(made)[-4:] == ["CancelRequested", "UndoStarted a", "UndoSucceeded a", "Ended"]
-    assert made.journal[-1].details()["reason"] == "CancelledAndUndone"
+    assert events(made)[-len(following) - 1 :] == ["CancelRequested", *following]
+    assert made.journal[-1].details()["reason"] == reason
 
 
 def test_what_cannot_be_undone_does_not_keep_the_rest_from_being_undone() -> None:
@@ -280,8 +287,8 @@ def test_a_resumed_step_goes_on_counting_its_attempts() -> None:
     made.choose = Script("finish waits")
     made.run_pass()
     following = made.following()
-    assert isinstance(following, FinishStep)
-    assert following.step.attempt == 3
+    assert isinstance(following, FinishSteps)
+    assert [step.attempt for step in following.steps] == [3]
 
 
 @pytest.mark.parametrize("decisions", range(16))

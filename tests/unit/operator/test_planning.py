@@ -2,11 +2,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.operator.making import execution, runbook
+from kubernetes.aio import client
+from tests.unit.operator.making import execution, request, runbook
 
 from interlock.crds.execution import Change, PlannedObject, PlannedStep
 from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.crds.parameters import ParameterRefused
+from interlock.operator.api import Api
+from interlock.operator.look import Observer, View
 from interlock.operator.planning import plan_digest, quorum, subject
 
 MADE_AT = "2026-01-01T00:00:00.000Z"
@@ -19,7 +22,8 @@ PARAMETER = {
     "default": "3",
 }
 RUNBOOK = runbook(parameters=[PARAMETER])
-ABOUT = subject(execution(RUNBOOK), RUNBOOK, "1b3c", MADE_AT)
+VIEW = View(Observer(Api(client.Configuration(), 1)), request(RUNBOOK).target, "1b3c", {})
+ABOUT = subject(execution(RUNBOOK), RUNBOOK, VIEW, "1b3c", MADE_AT)
 OBJECT = PlannedObject(api_version="apps/v1", kind="Deployment", name="web", uid="1b3c")
 STEP = PlannedStep(
     name="scale", action="scale", object=OBJECT, changes=[Change(path="/spec/replicas", before="1", after="3")]
@@ -31,14 +35,14 @@ def changed(**changes: Any) -> list[PlannedStep]:
 
 
 def test_the_same_plan_has_the_same_digest() -> None:
-    again = subject(execution(RUNBOOK), runbook(parameters=[PARAMETER]), "1b3c", MADE_AT)
+    again = subject(execution(RUNBOOK), runbook(parameters=[PARAMETER]), VIEW, "1b3c", MADE_AT)
     assert plan_digest(again, changed(), 1) == plan_digest(ABOUT, [STEP], 1)
 
 
 OTHER_RUNBOOK = runbook(parameters=[PARAMETER], title="Scale it")
 DIFFERENT = {
-    "execution": (subject(execution(RUNBOOK, uid="another"), RUNBOOK, "1b3c", MADE_AT), [STEP], 1),
-    "request": (subject(execution(RUNBOOK, reason={"summary": "x"}), RUNBOOK, "1b3c", MADE_AT), [STEP], 1),
+    "execution": (subject(execution(RUNBOOK, uid="another"), RUNBOOK, VIEW, "1b3c", MADE_AT), [STEP], 1),
+    "request": (subject(execution(RUNBOOK, reason={"summary": "x"}), RUNBOOK, VIEW, "1b3c", MADE_AT), [STEP], 1),
     "runbook": (replace(ABOUT, runbook=OTHER_RUNBOOK), [STEP], 1),
     "parameters": (replace(ABOUT, parameters={"replicas": 4}), [STEP], 1),
     "target": (replace(ABOUT, target_uid="2c4d"), [STEP], 1),
@@ -73,7 +77,7 @@ def test_what_was_decided_since_does_not_change_the_digest() -> None:
 def test_parameters_are_typed_and_defaults_are_part_of_them() -> None:
     assert ABOUT.parameters == {"replicas": 3}
     with pytest.raises(ParameterRefused, match="1 to 9"):
-        subject(execution(RUNBOOK, parameters={"replicas": "99"}), RUNBOOK, "1b3c", MADE_AT)
+        subject(execution(RUNBOOK, parameters={"replicas": "99"}), RUNBOOK, VIEW, "1b3c", MADE_AT)
 
 
 @pytest.mark.parametrize(("own", "rails", "needed"), [(1, [], 1), (3, [1, 2], 3), (1, [2, 4, 1], 4)])

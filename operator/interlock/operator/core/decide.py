@@ -1,5 +1,6 @@
 """What follows from a state: one next thing to do, chosen without looking at anything but what is passed in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,8 @@ from interlock.operator.core.state import State, StepState
 class Request:
     """What the decision rests on beside the journal: the execution's spec, its runbook and its offered plan."""
 
-    steps: tuple[str, ...]
+    needs: Mapping[str, frozenset[str]]
+    """The steps in their order, each with those that must be done before."""
     handover: bool
     undoes: bool
     dry_run: bool
@@ -24,6 +26,7 @@ class Request:
     quorum: int
     expires_at: datetime | None
     verify_within: timedelta
+    time_limit: timedelta
     head: str
 
     def approvers(self, plan: str) -> tuple[str, ...]:
@@ -68,18 +71,25 @@ class Start:
 
 
 @dataclass(frozen=True)
-class BeginStep:
-    """Look at what the step would do now, and state the intent."""
+class BeginSteps:
+    """Look at what each of these would do now, and state the intents."""
 
-    step: str
-    attempt: int
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class FinishStep:
-    """The intent is durable: act, or find out what came of it."""
+class FinishSteps:
+    """The intents are durable: act, or find out what came of it. `stopping`: begin nothing more, and wait no longer."""
 
-    step: StepState
+    steps: tuple[StepState, ...]
+    stopping: bool = False
+
+
+@dataclass(frozen=True)
+class WaitUntil:
+    """Nothing to do before a certain time."""
+
+    time: datetime
 
 
 @dataclass(frozen=True)
@@ -120,18 +130,23 @@ Next = (
     | MakePlan
     | AwaitApproval
     | Start
-    | BeginStep
-    | FinishStep
+    | BeginSteps
+    | FinishSteps
+    | WaitUntil
     | Verify
     | BeginUndo
     | FinishUndo
     | AwaitPerson
     | Done
 )
-EFFECTS = (FinishStep, FinishUndo)
+EFFECTS = (FinishSteps, FinishUndo)
 """What may change the cluster: everything decided before must be durable first."""
 
 MAX_REPLANS = 3
+JOURNAL_ENTRIES = 256
+JOURNAL_RESERVE = 96
+"""Entries kept for undoing and ending: the steps of one round, and for each of 32 an intent and an outcome."""
+_LAST_ENTRIES = 8
 
 
 def end(phase: Phase, reason: str, message: str = "") -> Append:
@@ -146,7 +161,7 @@ def decide(state: State, request: Request, now: datetime) -> Next:
     if state.person_needed_for is not None:
         return _with_person(state, request)
     if state.begun:
-        return _started(state, request)
+        return _started(state, request, now)
     return _before_start(state, request, now)
 
 
@@ -175,59 +190,119 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
     return Start()
 
 
-def _started(state: State, request: Request) -> Next:
-    if step := state.open_undo:
-        return FinishUndo(step)
-    step = state.open_step
-    if step is not None and step.writes:
-        return FinishStep(step)
-    if state.trouble is None and request.cancelled is not None and not state.verified:
+def _started(state: State, request: Request, now: datetime) -> Next:
+    if state.open_undo is not None or state.trouble is not None:
+        return _backwards(state, request)
+    if state.verified:
+        return _reverting(state, request, now)
+    if halt := _halt(state, request, now):
+        return _stopping(state) or halt
+    return _forwards(state, request, now)
+
+
+def _halt(state: State, request: Request, now: datetime) -> Append | None:
+    """Why it may not go on, although nothing has failed."""
+    if request.cancelled is not None:
         return Append(Event(event="CancelRequested", data={"message": request.cancelled}))
-    if step is not None:
-        return FinishStep(step)
-    if state.trouble is not None:
-        return _troubled(state, request)
-    return _next_step(state, request)
+    if state.clock_from is not None and now >= state.clock_from + request.time_limit:
+        message = f"not done within {request.time_limit.total_seconds():.0f} s"
+        return Append(Event(event="Halted", data={"reason": "TimedOut", "message": message}))
+    if state.entries >= JOURNAL_ENTRIES - JOURNAL_RESERVE:
+        message = f"the journal has {state.entries} of {JOURNAL_ENTRIES} entries: what is left is kept for the undo"
+        return Append(Event(event="Halted", data={"reason": "JournalFull", "message": message}))
+    return None
 
 
-def _next_step(state: State, request: Request) -> Next:
-    for name in request.steps:
-        if name not in state.steps:
-            return BeginStep(name, attempt=state.resumed.get(name, 0) + 1)
+def _stopping(state: State) -> Next | None:
+    """What must be known first: what came of every effect that is under way."""
+    acting = tuple(s for s in state.open_steps if s.may_be_acting)
+    if clear := tuple(s for s in acting if not s.unclear):
+        return FinishSteps(clear, stopping=True)
+    return _ask(acting[0]) if acting else None
+
+
+def _forwards(state: State, request: Request, now: datetime) -> Next:
+    asking = next((s for s in state.steps.values() if s.unclear), None)
+    ready = tuple(name for name in request.needs if _is_ready(name, state, request, now))
+    if ready and asking is None:
+        return BeginSteps(ready)
+    if busy := tuple(s for s in state.open_steps if not s.unclear):
+        return FinishSteps(busy)
+    if asking is not None:
+        return _ask(asking)
+    if later := [s.retry_at for s in state.steps.values() if s.retry_at is not None]:
+        return WaitUntil(min(*later, (state.clock_from or now) + request.time_limit))
     if state.verification_started_at is None:
         return Append(Event(event="VerificationStarted"))
-    if not state.verified:
-        return Verify(state.verification_started_at + request.verify_within)
-    return end("Succeeded", "Verified", "the cure is proven")
+    return Verify(state.verification_started_at + request.verify_within)
 
 
-def _troubled(state: State, request: Request) -> Next:
-    undo = request.undoes or state.trouble in {"Cancelled", "UndoDecided"}
+def _is_ready(name: str, state: State, request: Request, now: datetime) -> bool:
+    begun = state.steps.get(name)
+    if begun is not None:
+        return begun.retry_at is not None and now >= begun.retry_at
+    return all(needed in state.steps and state.steps[needed].is_done for needed in request.needs[name])
+
+
+def _ask(step: StepState) -> Append:
+    data = {"message": step.unclear, "verdicts": sorted(step.asks)}
+    return Append(Event(event="PersonNeeded", step=step.name, data=data))
+
+
+def _backwards(state: State, request: Request) -> Next:
+    if step := state.open_undo:
+        return _ask(step) if step.unclear else FinishUndo(step)
+    if first := _stopping(state):
+        return first
+    if state.entries > JOURNAL_ENTRIES - _LAST_ENTRIES:
+        return end("Failed", "JournalFull", f"{state.trouble_message}; no room in the journal to undo the rest")
+    undo = state.trouble == "UndoDecided" or (request.undoes and state.undo_wanted)
     if undo and (step := state.to_undo()):
         return BeginUndo(step)
-    undone = [s.name for s in state.steps.values() if s.undo_outcome == "Succeeded"]
-    stuck = [s.name for s in state.steps.values() if s.undo_outcome == "Failed"]
+    return _end_of_trouble(state, undo=undo)
+
+
+def _end_of_trouble(state: State, *, undo: bool) -> Append:
+    steps = state.steps.values()
+    undone = [s.name for s in steps if s.undo_outcome == "Succeeded"]
+    stuck = [s.name for s in steps if s.undo_outcome == "Failed"]
+    lasting = [s.name for s in steps if s.changed_something and not s.can_be_undone]
     reason, message = state.trouble or "StepFailed", state.trouble_message
+    if undo and lasting:
+        message += f"; cannot be undone: {', '.join(lasting)}"
     if stuck:
         return end("Failed", "UndoFailed", f"{message}; could not be undone: {', '.join(stuck)}")
     if state.trouble == "Cancelled":
-        return end("Cancelled", "CancelledAndUndone" if undone else "NothingToUndo", message)
-    if undone:
-        return end("Undone", reason, message)
-    return end("Failed", reason, message)
+        return end("Cancelled", "CancelledAndUndone" if undone else "NothingUndone", message)
+    return end("Undone" if undone else "Failed", reason, message)
+
+
+def _reverting(state: State, request: Request, now: datetime) -> Next:
+    """Proven: the end, or for a temporary measure the wait and the way back."""
+    if state.revert_at is None:
+        return end("Succeeded", "Verified", "the cure is proven")
+    if now < state.revert_at and request.cancelled is None:
+        return WaitUntil(state.revert_at)
+    if step := state.to_undo():
+        return BeginUndo(step)
+    if stuck := [s.name for s in state.steps.values() if s.undo_outcome == "Failed"]:
+        return end("Failed", "RevertFailed", f"the measure helped, but could not be put back: {', '.join(stuck)}")
+    early = f": {request.cancelled}" if request.cancelled is not None and now < state.revert_at else ""
+    return end("Succeeded", "Reverted", "the cure was proven, and the temporary measure is put back" + early)
 
 
 def _with_person(state: State, request: Request) -> Next:
     name = state.person_needed_for or ""
+    step = state.steps[name]
     verdicts = [d for d in request.decisions if d.subject == request.head and d.by != request.requested_by]
     for decision in verdicts:
-        if decision.verdict in {"Confirm", "Resume", "Undo"}:
+        if decision.verdict in step.asks:
             said = f"{decision.by} decided to {decision.verdict.lower()}" + f": {decision.comment}" * bool(
                 decision.comment
             )
             data = {"by": decision.by, "verdict": decision.verdict, "message": said}
             return Append(Event(event="PersonDecided", step=name, data=data))
-    if request.cancelled is not None and state.steps[name].undo_intent is None:
+    if request.cancelled is not None and step.undo_intent is None:
         return Append(
             Event(event="PersonDecided", step=name, data={"verdict": "Undo", "by": "", "message": request.cancelled})
         )
