@@ -58,7 +58,8 @@ class Reconciler:
             return None
         session = Session(body, self._memories.setdefault(body["metadata"]["uid"], Memory()), self._clock)
         await self._facts.remember_runbook(session)
-        session.guardrails = await self._facts.guardrails(session)
+        if not session.state.begun:
+            session.guardrails = await self._facts.guardrails(session)
         if not session.execution.journal:
             session.add(_requested(session.execution))
         return await self._advance(session)

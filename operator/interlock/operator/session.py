@@ -4,7 +4,7 @@ Events gather in memory until something needs them to be durable: an effect that
 pause. Then they go out as one status patch, so that the outcome of one step and the intent of the next are one write.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,15 +80,18 @@ class Session:
     conditions: dict[str, Condition] = field(init=False)
     plan: Plan | None = field(init=False)
     state: core.State = field(init=False)
+    """Where it stands with all that is pending."""
+    _durable: core.State = field(init=False)
+    """Where it stands by what is written."""
 
     def __post_init__(self) -> None:
         self._load(self.body)
+        self.state = self._durable = core.replay(self.execution.journal)
 
     def _load(self, body: dict[str, Any]) -> None:
         self.body = body
         self.execution = RunbookExecution.from_object(body)
         status = self.execution.status
-        self.state = core.replay(self.execution.journal)
         self.plan = status.plan if status else None
         self.conditions = {c.type: c for c in status.conditions} if status else {}
 
@@ -165,7 +168,10 @@ class Session:
         return f"cancelled by {cancelled.by}" + (f": {cancelled.reason}" if cancelled.reason else "")
 
     def patches(self, fence: Fence) -> list[dict[str, Any]]:
-        """The status patches that make all pending events durable: one, unless the phase graph needs a stop between."""
+        """The status patches that make all pending events durable: one, unless the phase graph needs a stop between.
+
+        They must all be written and told by `written`; otherwise the session is of no use any more.
+        """
         patches: list[dict[str, Any]] = []
         events = list(self.pending)
         while True:
@@ -179,7 +185,7 @@ class Session:
     def _longest_legal(self, events: Sequence[Event]) -> int:
         phase = self.execution.status.phase if self.execution.status else None
         allowed = {phase} | TRANSITIONS.get(phase, frozenset()) if phase else FIRST_PHASES
-        state, best = core.replay(self.execution.journal), 0
+        state, best = self._durable, 0
         for count, event in enumerate(events, start=1):
             state = core.apply(state, event, self.clock())
             if state.phase in allowed:
@@ -193,7 +199,7 @@ class Session:
     def _patch(self, events: Sequence[Event], fence: Fence) -> dict[str, Any]:
         now = timestamp(self.clock())
         journal = extend(self.start, self.execution.journal, events, now)
-        state = core.replay(journal)
+        state = self._durable = _after(self._durable, events, core.parse_time(now))
         status: dict[str, Any] = {
             "phase": state.phase,
             "journal": [entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in journal],
@@ -219,7 +225,15 @@ class Session:
         """The API server has taken everything that was pending."""
         self.pending.clear()
         self.unshown = False
+        self.state = self._durable
         self._load(body)
+
+
+def _after(state: core.State, events: Iterable[Event], at: datetime) -> core.State:
+    """The state that the journal stands for once these events are written."""
+    for event in events:
+        state = core.apply(state, event, at)
+    return state
 
 
 def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) -> dict[str, Any]:
