@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import aiohttp
 from kubernetes.aio import client, config
-from kubernetes.aio.client.exceptions import ApiException
 
 from interlock.crds.names import FIELD_MANAGER
+from interlock.operator.transport import Transport
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -53,10 +53,10 @@ _BY_STATUS = {404: NotFound, 409: Conflict, 403: Forbidden, 401: Forbidden, 400:
 class Api:
     """The API server as one identity sees it."""
 
-    def __init__(self, configuration: client.Configuration, seconds: float) -> None:
+    def __init__(self, configuration: client.Configuration, transport: Transport, *, shared: bool = False) -> None:
         self._configuration = configuration
-        self._client = client.ApiClient(configuration)
-        self._timeout = seconds
+        self._transport = transport
+        self._shared = shared
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
 
     @classmethod
@@ -67,7 +67,7 @@ class Api:
             config.load_incluster_config(client_configuration=configuration)
         else:
             await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-        return cls(configuration, seconds)
+        return cls(configuration, Transport(configuration, seconds))
 
     @property
     def connection(self) -> client.Configuration:
@@ -75,19 +75,17 @@ class Api:
         return self._configuration
 
     def with_token(self, token: str) -> "Api":
-        """The same API server under another account's token."""
+        """The same API server under another account's token, over connections that all tokens share."""
         other = client.Configuration()
-        other.host = self._configuration.host
-        other.ssl_ca_cert = self._configuration.ssl_ca_cert
-        other.verify_ssl = self._configuration.verify_ssl
         other.api_key = {"BearerToken": f"Bearer {token}"}
-        sibling = Api(other, self._timeout)
+        sibling = Api(other, self._transport.without_identity(), shared=True)
         sibling._plurals = self._plurals
         return sibling
 
     async def close(self) -> None:
-        """Closes connections."""
-        await self._client.close()
+        """Closes all connections, those of its tokens as well; a token's own are shared and stay."""
+        if not self._shared:
+            await self._transport.close()
 
     async def path(
         self, api_version: str, kind: str, namespace: str | None, name: str = "", subresource: str = ""
@@ -174,25 +172,20 @@ class Api:
         Raises:
             ApiError: see its subclasses.
         """
-        serialized = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": accept, "Content-Type": content},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+        headers = {"Accept": accept, "Content-Type": content, **await self._authorization()}
         try:
-            response = await self._client.call_api(*serialized, _request_timeout=self._timeout)
-            raw = await response.read()
-        except ApiException as error:
-            raise _error(error.status or 0, str(error.body or error.reason)) from error
+            answer = await self._transport.send(method, path, query or {}, headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, f"{method} {path}: {type(error).__name__}: {error}") from error
-        if response.status >= 300:
-            raise _error(response.status, raw.decode(errors="replace"))
-        answer: Object = json.loads(raw)
-        return answer
+        if answer.status >= 300:
+            raise _error(answer.status, answer.body.decode(errors="replace"))
+        decoded: Object = json.loads(answer.body)
+        return decoded
+
+    async def _authorization(self) -> dict[str, str]:
+        """The credential as it is now; none where the connection's certificate says who asks."""
+        settings = (await self._configuration.auth_settings()).get("BearerToken")
+        return {"Authorization": settings["value"]} if settings and settings["value"] else {}
 
 
 def _error(status: int, body: str) -> ApiError:
