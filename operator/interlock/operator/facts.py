@@ -1,6 +1,7 @@
 """What the gates and the steps judge, read from the cluster now: runbook, target, namespace, guardrails, conditions."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from interlock.operator.steps import StepRefused, Subject
 
 log = logging.getLogger(__name__)
 
+RUNBOOKS_KEPT = 256
+
 
 class Facts:
     """Reads with the operator's own account, which sees opted-in namespaces and no Secrets."""
@@ -31,12 +34,14 @@ class Facts:
         self._checks = checks
         self._allow_unvetted = allow_unvetted
         self._clock = clock
+        self._runbooks: OrderedDict[str, Runbook] = OrderedDict()
 
     async def case(self, session: Session, *, starting: bool = False) -> Case:
         """What the gates judge."""
         execution = session.execution
         runbook, error = await self._runbook(session)
         session.memory.runbook = runbook or session.memory.runbook
+        session.guardrails = await self.guardrails(session)
         target = execution.spec.target
         case = Case(
             execution=execution.key,
@@ -130,14 +135,24 @@ class Facts:
             return None, f"is not understood by this operator: {error.errors()[0]['msg']}"
 
     async def remember_runbook(self, session: Session) -> None:
-        """The runbook of an execution that this process has not seen yet; of one that has begun only the pinned one."""
-        if session.memory.runbook is not None:
+        """The runbook of an execution that this process has not seen yet: the pinned content and no other."""
+        if session.memory.runbook is not None or not session.execution.journal:
             return
-        runbook, error = await self._runbook(session)
-        unpinned = runbook is None or runbook.digest() != session.execution.spec.runbook.digest
-        if session.execution.journal and unpinned:
-            raise ApiError(0, f"{session.execution.key}: runbook {error or 'has another content'}; publish it again")
-        session.memory.runbook = runbook
+        pinned = session.execution.spec.runbook.digest
+        if pinned not in self._runbooks:
+            runbook, error = await self._runbook(session)
+            if runbook is None or runbook.digest() != pinned:
+                raise ApiError(
+                    0, f"{session.execution.key}: runbook {error or 'has another content'}; publish it again"
+                )
+            self._remember(pinned, runbook)
+        session.memory.runbook = self._runbooks[pinned]
+
+    def _remember(self, digest: str, runbook: Runbook) -> None:
+        """What a digest stands for never changes, so it need not be read again."""
+        self._runbooks[digest] = runbook
+        if len(self._runbooks) > RUNBOOKS_KEPT:
+            self._runbooks.popitem(last=False)
 
     async def guardrails(self, session: Session) -> tuple[Guardrail, ...]:
         """The guardrails that select this execution."""

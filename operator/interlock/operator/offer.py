@@ -1,7 +1,8 @@
 """Before the first effect: gates, plan, offer, drift, approval, and the first intents."""
 
 import asyncio
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from interlock.crds.journal import Event
@@ -14,22 +15,37 @@ from interlock.operator.effects import intend
 from interlock.operator.facts import Facts
 from interlock.operator.planning import Draft, draft_plan, quorum, subject, timestamp
 from interlock.operator.record import Recorder
-from interlock.operator.session import Clock, Pause, Rhythm, Session
+from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
 from interlock.operator.steps import StepRefused, Steps, target_key
 
 REFUSALS = (StepRefused, Forbidden, Invalid)
 """What ends an attempt to look at a step: it must not be done, or the API server says so."""
 
+LOOKS_PER_SECOND = 5
+"""How many waiting plans are compared with the cluster each second at most, over all executions."""
+
 
 class Offers:
     """Takes an execution from its request to its first intents."""
 
-    def __init__(self, facts: Facts, steps: Steps, recorder: Recorder, rhythm: Rhythm, clock: Clock) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        steps: Steps,
+        recorder: Recorder,
+        *,
+        rhythm: Rhythm,
+        clock: Clock,
+        chance: Chance,
+        crowd: Callable[[], int],
+    ) -> None:
         self._facts = facts
         self._steps = steps
         self._recorder = recorder
         self._rhythm = rhythm
         self._clock = clock
+        self._chance = chance
+        self._crowd = crowd
         self._target_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def make(self, session: Session) -> Pause | None:
@@ -70,15 +86,21 @@ class Offers:
         if found := objection(REQUEST_GATES, case):
             session.add(core.end(found.verdict, found.reason, found.message).event)
             return None
+        if session.observed:
+            return None
         drifted, why = await self._drift(session, case)
         session.set_condition("Drifted", drifted, "PlanDiffers" if drifted else "AsPlanned", why)
-        return Pause(self._rhythm.drift)
+        return Pause(self._until_next_look(session))
 
     def _until_next_look(self, session: Session) -> float:
-        looked = session.memory.looked_at or datetime.min.replace(tzinfo=self._clock().tzinfo)
-        due = (looked + timedelta(seconds=self._rhythm.drift) - self._clock()).total_seconds()
-        expires = parse_time(session.plan.expires_at) if session.plan else self._clock()
-        return max(0.0, min(due, (expires - self._clock()).total_seconds() + 0.05))
+        """Many that wait are looked at less often each, so that they leave the operator time for those that run."""
+        now, every = self._clock(), max(self._rhythm.drift, self._crowd() / LOOKS_PER_SECOND)
+        looked = session.memory.looked_at
+        if looked is None:  # not seen by this process before: spread over the interval, not all at once
+            looked = session.memory.looked_at = now - timedelta(seconds=every * self._chance())
+        due = (looked + timedelta(seconds=every) - now).total_seconds()
+        expires = parse_time(session.plan.expires_at) if session.plan else now
+        return max(0.0, min(due, (expires - now).total_seconds() + 0.05))
 
     async def _drift(self, session: Session, case: Case) -> tuple[bool, str]:
         try:
@@ -96,6 +118,8 @@ class Offers:
             case = await self._facts.case(session, starting=True)
             if found := objection(REQUEST_GATES, case):
                 session.add(core.end(found.verdict, found.reason, found.message).event)
+                return None
+            if session.observed:
                 return None
             if found := objection(HOLD_GATES, case):
                 return self._hold(session, found)

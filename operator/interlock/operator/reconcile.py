@@ -41,7 +41,9 @@ class Reconciler:
         self._runners = runners
         self._recorder = recorder
         self._clock = clock
-        self._offers = Offers(facts, steps, recorder, rhythm=rhythm, clock=clock)
+        self._offers = Offers(
+            facts, steps, recorder, rhythm=rhythm, clock=clock, chance=chance, crowd=lambda: len(self._memories)
+        )
         self._effects = Effects(facts, steps, rhythm=rhythm, clock=clock, chance=chance)
         self._verifier = Verifier(facts, rhythm, clock)
         self._memories: dict[str, Memory] = {}
@@ -58,8 +60,6 @@ class Reconciler:
             return None
         session = Session(body, self._memories.setdefault(body["metadata"]["uid"], Memory()), self._clock)
         await self._facts.remember_runbook(session)
-        if not session.state.begun:
-            session.guardrails = await self._facts.guardrails(session)
         if not session.execution.journal:
             session.add(_requested(session.execution))
         return await self._advance(session)

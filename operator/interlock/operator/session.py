@@ -57,6 +57,8 @@ class Memory:
     """What is kept of an execution between passes. Losing it costs time, never correctness."""
 
     runbook: Runbook | None = None
+    nodes: tuple[str, tuple[Node, ...]] | None = None
+    """The steps of the plan with this digest."""
     prepared: dict[str, Prepared] = field(default_factory=dict)
     holding_since: datetime | None = None
     looked_at: datetime | None = None
@@ -72,6 +74,7 @@ class Session:
     execution: RunbookExecution = field(init=False)
     published: tuple[Runbook | None, str] | None = None
     guardrails: tuple[Guardrail, ...] = ()
+    """Those that select it, once the gates have looked: before the plan, while it waits and before the start."""
     view: View | None = None
     """The moment that the gates judged, for the plan that is made of it."""
     pending: list[Event] = field(default_factory=list)
@@ -108,7 +111,11 @@ class Session:
     def nodes(self) -> tuple[Node, ...]:
         """The steps as the offered plan has them; none before there is a plan, or where the runbook is not known."""
         runbook = self.memory.runbook
-        return of_plan(runbook.spec.steps, self.plan) if runbook is not None and self.plan is not None else ()
+        if runbook is None or self.plan is None:
+            return ()
+        if self.memory.nodes is None or self.memory.nodes[0] != self.plan.digest:
+            self.memory.nodes = (self.plan.digest, of_plan(runbook.spec.steps, self.plan))
+        return self.memory.nodes[1]
 
     def node(self, name: str) -> Node:
         """One step as the offered plan has it."""
@@ -149,7 +156,7 @@ class Session:
             handover=runbook is not None and runbook.spec.type == "Handover",
             undoes=runbook is None or runbook.spec.undo == "OnFailure",
             dry_run=spec.dry_run,
-            observe_only=any(g.spec.mode == "Observe" for g in self.guardrails),
+            observe_only=self.observed,
             decisions=tuple(spec.decisions),
             requested_by=spec.requested_by,
             cancelled=self._cancelled(),
@@ -159,6 +166,11 @@ class Session:
             time_limit=timedelta(seconds=runbook.spec.timeout_seconds if runbook else 0),
             head=self.head,
         )
+
+    @property
+    def observed(self) -> bool:
+        """Whether a guardrail, as far as they were looked at in this pass, lets it only be observed."""
+        return any(guardrail.spec.mode == "Observe" for guardrail in self.guardrails)
 
     def _cancelled(self) -> str | None:
         if self.execution.deleted:
