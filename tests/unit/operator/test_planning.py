@@ -1,14 +1,12 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from kubernetes.aio import client
 from tests.unit.operator.making import execution, request, runbook
 
 from interlock.crds.execution import Change, PlannedObject, PlannedStep
 from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.crds.parameters import ParameterRefused
-from interlock.operator.api import Api
 from interlock.operator.look import Observer, View
 from interlock.operator.planning import plan_digest, quorum, subject
 
@@ -22,7 +20,7 @@ PARAMETER = {
     "default": "3",
 }
 RUNBOOK = runbook(parameters=[PARAMETER])
-VIEW = View(Observer(Api(client.Configuration(), 1)), request(RUNBOOK).target, "1b3c", {})
+VIEW = View(cast(Observer, None), request(RUNBOOK).target, "1b3c", {})
 ABOUT = subject(execution(RUNBOOK), RUNBOOK, VIEW, "1b3c", MADE_AT)
 OBJECT = PlannedObject(api_version="apps/v1", kind="Deployment", name="web", uid="1b3c")
 STEP = PlannedStep(
