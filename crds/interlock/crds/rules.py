@@ -107,6 +107,7 @@ _SPEC = (
 _PLAN_SIZE = (
     "self.steps.map(s, size(s.name) + size(s.note)"
     " + (has(s.object) ? size(s.object.name) : 0)"
+    " + (has(s.item) ? size(bytes(s.item)) : 0) + (has(s.bounds) ? size(bytes(s.bounds)) : 0)"
     " + (has(s.deferred) ? s.deferred.map(p, size(bytes(p))).sum() : 0)"
     " + s.changes.map(c, size(bytes(c.path)) + (has(c.before) ? size(bytes(c.before)) : 0)"
     " + (has(c.after) ? size(bytes(c.after)) : 0)).sum()).sum()"

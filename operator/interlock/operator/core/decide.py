@@ -226,7 +226,8 @@ def _forwards(state: State, request: Request, now: datetime) -> Next:
     ready = tuple(name for name in request.needs if _is_ready(name, state, request, now))
     if ready and asking is None:
         return BeginSteps(ready)
-    if busy := tuple(s for s in state.open_steps if not s.unclear):
+    # A question does not wait for what only looks, but for effects under way: their outcomes would change the head.
+    if busy := tuple(s for s in state.open_steps if not s.unclear and (asking is None or s.may_be_acting)):
         return FinishSteps(busy)
     if asking is not None:
         return _ask(asking)
