@@ -49,8 +49,8 @@ generate: $(READY) ## Write what is generated from the contract: crds/, charts/,
 	$(BIN)/python -m interlock.crds.generate
 	$(BIN)/python -m tools.reference
 
-bench: $(READY) ## Measure; every figure is a ratio against a baseline of the same run
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(READY) ## Measure against baselines of the same run (FULL=1: sizes for hours, PROFILE=1, ARGO=1, ARGS=NAME)
+	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(PROFILE),--profile) $(if $(ARGO),--argo) $(ARGS)
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only --exit-zero .
