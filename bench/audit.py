@@ -11,6 +11,8 @@ from tests.support.identity import Json
 from interlock.crds.names import OPERATOR_USER, RUNNERS_NAMESPACE
 
 RUNNERS = f"system:serviceaccount:{RUNNERS_NAMESPACE}:"
+CONTROLLER = "argo"
+ANSWERER = "argo-answers"
 Name = Callable[[Json], str | None]
 """What a request is for; None where it is not of the work that is measured."""
 
@@ -62,6 +64,16 @@ def of_kopf(entry: Json) -> str | None:
     if entry.get("userAgent", "").startswith("kopf") and verb in {"patch", "create"}:
         return "Event" if resource == "events" else f"{verb} {resource}"
     return f"{verb} {resource}" if (verb, resource) == ("get", "configmaps") else None
+
+
+def of_argo(entry: Json) -> str | None:
+    """The requests of Argo's controller and of who answers its tasks."""
+    user, verb = entry["user"]["username"], entry["verb"]
+    resource = _resource(entry)
+    if user not in {CONTROLLER, ANSWERER} or verb == "watch" or resource == "leases":
+        return None
+    failed = "" if entry["responseStatus"]["code"] < 400 else f" ({entry['responseStatus']['code']})"
+    return f"{verb} {resource or entry['requestURI']}{failed}"
 
 
 def _resource(entry: Json) -> str:

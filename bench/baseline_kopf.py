@@ -6,19 +6,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.support.identity import Json
 from tests.support.waiting import eventually
 
+from bench.arrivals import Arrivals, listen, meanwhile
 from bench.kopf_steps import DEFINITION, GROUP, PLURAL, STEPS, VERSION, five
 from bench.loop import Rhythm, Sample, closed_loop
 from bench.stand import Space
 from bench.wire import Wire
-
-PATIENCE_SECONDS = 240.0
 
 
 @contextmanager
@@ -54,15 +53,14 @@ def kopf(space: Space, rhythm: Rhythm, alone: int) -> Kopf:
 
 async def _measure(space: Space, rhythm: Rhythm, pid: int, alone: int) -> Kopf:
     numbers = itertools.count()
-    ended: dict[str, asyncio.Future[None]] = {}
-    async with Wire(space.stand.installation.admin) as wire, _listening(wire, space, ended):
+    ended = Arrivals(_through)
+    async with Wire(space.stand.installation.admin) as wire, meanwhile(listen(wire, _path(space), ended)):
 
         async def once(slot: int) -> None:
             name = f"five-{next(numbers)}"
-            ended[name] = asyncio.get_running_loop().create_future()
+            ended.expect(name)
             await wire.request("POST", _path(space), five(name, f"target-{slot}"))
-            await asyncio.wait_for(ended[name], PATIENCE_SECONDS)
-            del ended[name]
+            await ended.of(name)
 
         taken = [await _seconds(once) for _ in range(alone + 1)]
         return Kopf(await closed_loop(rhythm, once, space.stand.meter(operator=pid)), tuple(taken[1:]))
@@ -74,28 +72,11 @@ async def _seconds(once: Callable[[int], Awaitable[None]]) -> float:
     return time.monotonic() - begun
 
 
-@asynccontextmanager
-async def _listening(wire: Wire, space: Space, ended: dict[str, "asyncio.Future[None]"]) -> AsyncIterator[None]:
-    async def listen() -> None:
-        async for event in wire.watch(_path(space)):
-            waiting = ended.get(event["object"]["metadata"]["name"])
-            if waiting is not None and not waiting.done() and _through(event["object"]):
-                waiting.set_result(None)
-
-    listening = asyncio.create_task(listen())
-    try:
-        yield
-    finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
-
-
-def _through(body: Json) -> bool:
+def _through(body: Json) -> bool | None:
     """All results are there, and Kopf keeps no progress any more."""
     status = body.get("status") or {}
     done = all(f"look-{number}" in status for number in range(STEPS))
-    return done and not (status.get("kopf") or {}).get("progress")
+    return True if done and not (status.get("kopf") or {}).get("progress") else None
 
 
 def _path(space: Space) -> str:

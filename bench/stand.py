@@ -21,6 +21,7 @@ from interlock.crds.manifests import resources
 from interlock.crds.runbook import Runbook
 from interlock.lab import Lab, lab_up
 from interlock.lab.lab import lab_state
+from interlock.lab.tools.build import Progress
 from interlock.operator.settings import OperatorSettings
 
 STEPS = 5
@@ -39,6 +40,7 @@ class Stand:
 
     installation: Installation
     directory: Path
+    progress: Progress
 
     @property
     def lab(self) -> Lab:
@@ -108,13 +110,13 @@ class Space:
 
 
 @contextmanager
-def stand(progress: Any) -> Iterator[Stand]:
+def stand(progress: Progress) -> Iterator[Stand]:
     """A lab of its own for all measurements of one run."""
     with TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
         lab = lab_up(directory / "lab", monitoring=False, definitions=resources("crds"), progress=progress)
         try:
-            yield Stand(install(lab), directory)
+            yield Stand(install(lab), directory, progress)
         finally:
             lab.stop()
 

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 from tests.support.identity import Json
 
-from bench.audit import AuditLog, of_kopf, of_operator
+from bench.audit import AuditLog, of_argo, of_kopf, of_operator
+from bench.baseline_argo import argo
 from bench.baseline_kopf import Kopf, kopf
 from bench.figure import Counts, Figure, Goal, Result
 from bench.life import Life, people
@@ -71,6 +72,8 @@ def results(stand: Stand, options: Options) -> Iterator[Result]:
     )
     yield from _rates(most, five, changes, plain)
     yield from _latencies(alone, bare_alone, five, handlers)
+    if options.argo:
+        yield from _argo(looking, options.rhythm, five)
     if options.profile:
         yield from _profile(stand, looking, options.rhythm)
 
@@ -178,6 +181,15 @@ def _processor(raw: float, five: Run[Life], changes: Run[Life], kopf: Run[None])
 
 def _pair(raw: RawRate) -> tuple[float, float]:
     return raw.per_second, raw.milliseconds
+
+
+def _argo(space: Space, rhythm: Rhythm, five: Run[Life]) -> Iterator[Result]:
+    mark = AuditLog.mark(space.stand.lab.audit_log)
+    sample = argo(space, rhythm, space.stand.progress)
+    its = Run(sample, _of_each(mark.counted(of_argo), sample.total + 1))
+    yield Counts("requests of one workflow of Argo's", ["5 steps"], _requests(its))
+    yield Counts("processor time of one, ms", ["Argo"], [(name, [used]) for name, used in its.milliseconds.items()])
+    yield Figure("5 asserts", five.sample.rate, sample.rate, "Argo Workflows, tuned", "/s", Goal(at_least=10))
 
 
 def _profile(stand: Stand, space: Space, rhythm: Rhythm) -> Iterator[Counts]:
