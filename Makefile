@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-unit test-cluster tools check generate bench format clean
+.PHONY: help demo lab test test-unit test-cluster tools postgres check generate bench format clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,15 +24,23 @@ lab: $(READY) ## Start a lab cluster that stays until `make clean` or `.venv/bin
 	@$(BIN)/interlock lab up
 
 # Where the lab's tools are not compiled yet, the unit tests do not wait for them.
-test: $(READY) ## All tests; those of the cluster share one lab
+test: $(READY) postgres ## All tests; those of the cluster share one lab
 	@$(BIN)/python -m tools.lab_tools --ready || $(MAKE) --no-print-directory test-unit tools
 	$(PYTEST) $(ARGS)
 
-test-unit: $(READY) ## The tests that need no cluster
+test-unit: $(READY) postgres ## The tests that need no cluster
 	$(PYTEST) tests/unit $(ARGS)
 
 test-cluster: $(READY) tools ## The tests that need a cluster
 	$(PYTEST) tests/cluster $(ARGS)
+
+# Where it cannot be installed, the tests of PostgreSQL are skipped with that reason.
+postgres: ## Install PostgreSQL's server for the tests, where apt-get may do so without asking (as root)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && export DEBIAN_FRONTEND=noninteractive \
+		&& { apt-get install -qq -y --no-install-recommends postgresql </dev/null >/dev/null 2>&1 \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends postgresql; } </dev/null >/dev/null 2>&1; }; } \
+		|| echo "no PostgreSQL: its tests are skipped"
 
 tools: $(READY) ## Compile the lab's tools, once, into ~/.cache/interlock
 	@$(BIN)/python -m tools.lab_tools

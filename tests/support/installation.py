@@ -187,7 +187,7 @@ def _apply_all(lab: Lab) -> None:
     for command in (["apply", "--server-side"], ["wait", "--for=condition=Established", "--timeout=30s"]):
         subprocess.run([*kubectl, *command, *definitions], check=True, stdout=subprocess.DEVNULL)
     admin = Identity.load(lab.kubeconfig)
-    for plural in ("runbooks", "runbookexecutions", "guardrails"):
+    for plural in ("runbooks", "runbookexecutions", "guardrails", "auditheads"):
         _wait_until_served(admin, f"{API}/{plural}")
     manifests = [f"--filename={path}" for path in resources("install")]
     subprocess.run([*kubectl, "apply", "--server-side", *manifests], check=True, stdout=subprocess.DEVNULL)

@@ -47,7 +47,7 @@ class Interlock(Root):
         "runbook": ("interlock.cli.runbook", "Look at runbooks, judge and publish them."),
         "execution": ("interlock.cli.execution", "Ask for a runbook, and watch what comes of it."),
         "incident": ("interlock.cli.incident", "What the agents make of the alerts."),
-        "audit": ("interlock.cli.audit", "What was done, by whom and why; and that the record is whole."),
+        "audit": ("interlock.cli.audit.command", "What was done, by whom and why; and that the record is whole."),
         "alert": ("interlock.cli.alert", "Simulate alerts."),
         "operator": ("interlock.cli.operator", "Run the operator."),
         "agents": ("interlock.cli.agents", "Run the agents."),

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from interlock.crds import execution, guardrail, runbook
+from interlock.crds import audithead, execution, guardrail, runbook
 from interlock.crds.rules import KEYED, RULES, Kind
 from interlock.crds.schema import Schema, at, structural
 from interlock.crds.types import GROUP, VERSION
@@ -58,6 +58,23 @@ class Resource:
 
 AGE = Column("Age", ".metadata.creationTimestamp", "date")
 RESOURCES = (
+    Resource(
+        kind="AuditHead",
+        scope="Cluster",
+        short_names=(),
+        description="The signed head of the archive's chain: what was archived up to here cannot be written anew.",
+        spec=audithead.AuditHeadSpec,
+        status=None,
+        columns=(
+            Column("Seq", ".spec.seq", "integer"),
+            Column("Head", ".spec.head"),
+            Column("Signed", ".spec.signedAt", "date"),
+            AGE,
+            Column("Previous", ".spec.previous", priority=1),
+            Column("Key", ".spec.keyId", priority=1),
+        ),
+        selectable=(),
+    ),
     Resource(
         kind="Guardrail",
         scope="Cluster",

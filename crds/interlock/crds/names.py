@@ -15,6 +15,7 @@ OPT_IN_LABEL = "interlock.dev/remediation"
 OPT_IN_VALUE = "enabled"
 
 AUDIT_FINALIZER = "interlock.dev/audit"
+ARCHIVED_AT_ANNOTATION = "interlock.dev/archived-at"
 LAST_STEP_ANNOTATION = "interlock.dev/last-step"
 EXECUTION_UID_LABEL = "interlock.dev/execution-uid"
 RUNNER_SECRET_TYPE = "interlock.dev/execution"  # noqa: S105 - a type, not a secret

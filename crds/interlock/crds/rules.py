@@ -1,4 +1,4 @@
-"""What the API server enforces beyond types: the CEL rules of the three kinds.
+"""What the API server enforces beyond types: the CEL rules of each kind.
 
 A rule here cannot see who asks; that is the admission policies' part. What can be said without the user stands here,
 because a policy can be unbound and a CustomResourceDefinition cannot. Phases and their graph are those of `execution`,
@@ -275,12 +275,24 @@ _RUNBOOK = (
     _keys_are_words("spec.steps[].with"),
 )
 
-Kind = Literal["Runbook", "RunbookExecution", "Guardrail"]
+_AUDIT_HEAD = (
+    Rule("", "self.spec == oldSelf.spec", "a signed head is immutable"),
+    Rule(
+        "",
+        "self.metadata.name.matches('^audit-[0-9]{12}-[0-9a-f]{8}$')"
+        " && int(self.metadata.name.substring(6, 18)) == self.spec.seq"
+        " && self.metadata.name.substring(19) == self.spec.head.substring(7, 15)",
+        "metadata.name is audit-<seq, twelve digits>-<first eight digits of the head>",
+    ),
+)
+
+Kind = Literal["Runbook", "RunbookExecution", "Guardrail", "AuditHead"]
 
 RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "Runbook": (*_RUNBOOK, *_PERMISSIONS),
     "RunbookExecution": (*_PHASES, *_APPROVALS, *_SPEC, *_PLAN, *_FENCE, *_JOURNAL),
     "Guardrail": (),
+    "AuditHead": _AUDIT_HEAD,
 }
 """Every rule by kind, in the order in which they are written."""
 
@@ -297,5 +309,6 @@ KEYED: Mapping[Kind, tuple[Keyed, ...]] = {
         Keyed("status.conditions", ("type",)),
     ),
     "Guardrail": (),
+    "AuditHead": (),
 }
 """The lists in which each item is unique; all others are atomic."""

@@ -1,23 +1,23 @@
 """The record: status patches under the fence, and the archive before an object may go."""
 
-import asyncio
 import contextlib
 from typing import Any
 
 from interlock.crds.execution import RunbookExecution
-from interlock.crds.names import AUDIT_FINALIZER
+from interlock.crds.names import ARCHIVED_AT_ANNOTATION, AUDIT_FINALIZER
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, Conflict, NotFound, Object
-from interlock.operator.archive import Archive
+from interlock.operator.archiver import Archiver
 from interlock.operator.events import Events
 from interlock.operator.lease import Leadership
-from interlock.operator.session import Session
+from interlock.operator.planning import timestamp
+from interlock.operator.session import Session, utc_now
 
 
 class Recorder:
     """Makes durable what happened."""
 
-    def __init__(self, api: Api, leadership: Leadership, archive: Archive, events: Events) -> None:
+    def __init__(self, api: Api, leadership: Leadership, archive: Archiver, events: Events) -> None:
         self._api = api
         self._leadership = leadership
         self._archive = archive
@@ -62,9 +62,10 @@ class Recorder:
         finalizers = list(meta.get("finalizers") or ())
         if AUDIT_FINALIZER not in finalizers:
             return
-        await asyncio.to_thread(self._archive.put, body)
+        await self._archive.put(body)
         rest = [f for f in finalizers if f != AUDIT_FINALIZER]
         path = await self._api.path(API_VERSION, "RunbookExecution", meta["namespace"], meta["name"])
-        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": rest}}
+        archived = {ARCHIVED_AT_ANNOTATION: timestamp(utc_now())}
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": rest, "annotations": archived}}
         with contextlib.suppress(NotFound):
             await self._api.merge_patch(path, patch)

@@ -1,26 +1,26 @@
 """Starts the operator's parts in order, watches over them, and stops them in order."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
 import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from interlock.crds.celprocess import Evaluator
 from interlock.crds.names import AUDIT_FINALIZER
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, Unavailable
 from interlock.operator.archive import Archive
+from interlock.operator.archive import migrate as schema
+from interlock.operator.archiver import Archiver
 from interlock.operator.checks import Checks, Prometheus
 from interlock.operator.events import Events
 from interlock.operator.facts import Facts
 from interlock.operator.health import Health
+from interlock.operator.keys import made_once
 from interlock.operator.lease import Leadership, NotLeader
 from interlock.operator.look import Observer
 from interlock.operator.queue import Queue, Worker
@@ -30,6 +30,7 @@ from interlock.operator.runner import Runners
 from interlock.operator.session import Rhythm, utc_now
 from interlock.operator.settings import OperatorSettings
 from interlock.operator.steps import Steps
+from interlock.operator.upkeep import Upkeep
 from interlock.operator.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ async def run(settings: OperatorSettings) -> None:
         WatchEnded: the watch died and cannot be trusted any more; start the process again.
         ApiError: the API server was never reached.
     """
-    async with _operator(settings) as (leadership, queue, health, api):
+    async with _operator(settings) as (leadership, queue, health, api, upkeep):
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(leadership.keep(), name="lease")
@@ -62,6 +63,7 @@ async def run(settings: OperatorSettings) -> None:
                 try:
                     group.create_task(_watch_over(watch), name="watch")
                     group.create_task(_sweep(api, queue), name="sweep")
+                    group.create_task(upkeep.run(), name="upkeep")
                     await queue.run(settings.workers)
                 finally:
                     await asyncio.to_thread(watch.stop)
@@ -70,25 +72,30 @@ async def run(settings: OperatorSettings) -> None:
 
 
 @asynccontextmanager
-async def _operator(settings: OperatorSettings) -> AsyncIterator[tuple[Leadership, Queue, Health, Api]]:
+async def _operator(settings: OperatorSettings) -> AsyncIterator[tuple[Leadership, Queue, Health, Api, Upkeep]]:
     identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}"
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         api = await Api.connect(settings.kubeconfig, settings.request_timeout_seconds)
         stack.push_async_callback(api.close)
+        await asyncio.to_thread(schema.upgrade, settings.archive())
         archive = Archive(settings.archive())
         stack.callback(archive.close)
         evaluator = await stack.enter_async_context(Evaluator())
         runners = Runners(api)
         stack.push_async_callback(runners.close)
         leadership = Leadership(api, identity, settings.lease_seconds)
+        upkeep = Upkeep.of(settings, api, leadership, archive)
+        stack.push_async_callback(upkeep.heads.last)
+        archiver = Archiver(archive)
+        stack.push_async_callback(archiver.close)
         observer = Observer(api)
         checks = Checks(evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
         reconciler = Reconciler(
             facts=Facts(api, observer, checks, allow_unvetted=settings.allow_unvetted, clock=utc_now),
-            steps=Steps(api, runners, evaluator, _key(settings.data_dir / "redaction.key"), leadership.fence),
+            steps=Steps(api, runners, evaluator, _redaction_key(settings), leadership.fence),
             runners=runners,
-            recorder=Recorder(api, leadership, archive, Events(api, identity)),
+            recorder=Recorder(api, leadership, archiver, Events(api, identity)),
             rhythm=Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),
         )
         queue = Queue(_only_as_leader(reconciler))
@@ -96,7 +103,7 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[tuple[Leadershi
         await stack.enter_async_context(health.serve(settings.health_host, settings.health_port))
         if settings.allow_unvetted:
             log.warning("runbooks run without an attestation: this is for labs only")
-        yield leadership, queue, health, api
+        yield leadership, queue, health, api, upkeep
 
 
 def _only_as_leader(reconciler: Reconciler) -> Worker:
@@ -154,12 +161,6 @@ async def _sweep(api: Api, queue: Queue) -> None:
         query["continue"] = token
 
 
-def _key(path: Path) -> bytes:
-    """The key under which hidden values are compared; made once, readable by the operator only."""
-    if not path.exists():
-        with tempfile.NamedTemporaryFile(dir=path.parent) as fresh:
-            fresh.write(secrets.token_bytes(32))
-            fresh.flush()
-            with contextlib.suppress(FileExistsError):  # another replica was faster: its key is the one
-                os.link(fresh.name, path)
-    return path.read_bytes()
+def _redaction_key(settings: OperatorSettings) -> bytes:
+    """The key under which hidden values are compared."""
+    return made_once(settings.data_dir / "redaction.key", lambda: secrets.token_bytes(32))

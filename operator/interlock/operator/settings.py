@@ -16,6 +16,13 @@ class OperatorSettings(BaseSettings):
         default=Path("interlock-operator"), description="Archive and keys, if no URL says otherwise."
     )
     archive_url: str = Field(default="", description="SQLAlchemy URL of the archive; empty for SQLite in data_dir.")
+    signing_key: Path | None = Field(
+        default=None, description="Ed25519 key in PEM that signs the archive's head; none: made once in data_dir."
+    )
+    head_seconds: float = Field(default=60, gt=0, description="How often the archive's head is signed, if it moved.")
+    keep_newest: int = Field(default=50, ge=0, description="Finished executions that stay in each namespace.")
+    keep_days: float = Field(default=7, ge=0, description="How long a finished execution stays at most.")
+    sweep_seconds: float = Field(default=300, gt=0, description="How often finished executions are cleared away.")
     prometheus_url: str = Field(default="", description="Prometheus for promql checks; empty: such checks fail.")
     allow_unvetted: bool = Field(default=False, description="Run runbooks without an attestation. For labs only.")
     health_host: str = Field(default="127.0.0.1", description="Address of the health endpoint.")

@@ -80,7 +80,8 @@ def test_it_keeps_the_record(shop: Place) -> None:
 def test_it_leads_by_its_lease(shop: Place) -> None:
     leases = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases"
     lease = {"metadata": {"name": "interlock-operator"}, "spec": {"holderIdentity": "operator-0"}}
-    allowed(shop.installation.operator.post(f"{leases}?dryRun=All", lease))
+    answer = shop.installation.operator.post(f"{leases}?dryRun=All", lease)
+    assert answer.ok or answer.status == 409, answer  # another test may have made it: it was admitted all the same
     assert shop.installation.operator.get(f"{leases}/somebody-elses").status == 403
 
 

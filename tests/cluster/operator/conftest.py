@@ -13,9 +13,18 @@ from pathlib import Path
 import pytest
 from tests.support.installation import Installation, install
 from tests.support.scene import Scene, open_namespace, operator_environment
+from tests.support.waiting import eventually
 
 from interlock.crds.manifests import resources
 from interlock.lab import lab_up
+
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases/interlock-operator"
+UPKEEP = {
+    "INTERLOCK_OPERATOR_HEAD_SECONDS": "1",
+    "INTERLOCK_OPERATOR_SWEEP_SECONDS": "2",
+    "INTERLOCK_OPERATOR_KEEP_NEWEST": "4",
+}
+"""What a cluster shows in minutes and days is shown in seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +43,14 @@ def operated(lab_directory: Path, worker_id: str) -> Iterator[Installation]:
 def operator(operated: Installation) -> Iterator[Path]:
     """A running operator, and where it keeps its archive; its log stands beside the lab's."""
     directory = operated.lab.directory / "operator"
-    environment = operator_environment(operated.operator_kubeconfig, directory)
+    environment = operator_environment(operated.operator_kubeconfig, directory) | UPKEEP
     log = operated.lab.directory / f"operator-{os.getpid()}.log"
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "interlock.operator"], env=environment, stdout=file, stderr=subprocess.STDOUT
+        )
+        eventually(
+            "an operator to lead", lambda: operated.admin.get(LEASE).body.get("spec", {}).get("holderIdentity"), 240
         )
         yield directory / "archive.db"
         process.terminate()

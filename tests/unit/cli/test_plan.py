@@ -144,10 +144,11 @@ def test_an_execution_of_another_version_names_the_field() -> None:
     assert "interlock doctor" in caught.value.way_out
 
 
-def journal(*events: str) -> dict[str, Any]:
-    start = genesis("e-1", seen(execution()).execution.spec.request_digest())
+def journal(*events: str, uid: str = "e-1") -> dict[str, Any]:
+    start = genesis(uid, seen(execution()).execution.spec.request_digest())
     entries = extend(start, (), [Event(event=e, data={"by": "bob"}) for e in events], "2026-03-01T12:00:00Z")
-    return execution(status={"journal": [entry.model_dump(mode="json", exclude_none=True) for entry in entries]})
+    written = [entry.model_dump(mode="json", exclude_none=True) for entry in entries]
+    return execution(metadata={"uid": uid}, status={"journal": written})
 
 
 def test_a_whole_journal_is_verified(capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,6 +185,7 @@ def test_it_runs_as_a_module_and_writes_the_same_twice(tmp_path: Path) -> None:
 
 def test_manifests_are_found_and_whole() -> None:
     assert [path.name for path in resources("crds")] == [
+        "auditheads.yaml",
         "guardrails.yaml",
         "runbookexecutions.yaml",
         "runbooks.yaml",

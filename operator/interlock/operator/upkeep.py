@@ -1,0 +1,55 @@
+"""What the operator does beside executions: it signs the archive's head, and clears away what is over."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from interlock.operator.api import Api
+from interlock.operator.archive import Archive
+from interlock.operator.archive.signing import Signer
+from interlock.operator.heads import Heads
+from interlock.operator.lease import Leadership
+from interlock.operator.retention import Keep, Retention
+from interlock.operator.settings import OperatorSettings
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """Both, each at its own pace."""
+
+    heads: Heads
+    retention: Retention
+    head_seconds: float
+    sweep_seconds: float
+
+    @classmethod
+    def of(cls, settings: OperatorSettings, api: Api, leadership: Leadership, archive: Archive) -> "Upkeep":
+        """As the settings say.
+
+        Raises:
+            ArchiveError: the signing key cannot be read.
+        """
+        keep = Keep(settings.keep_newest, timedelta(days=settings.keep_days))
+        return cls(
+            Heads(api, leadership, archive, signer(settings)),
+            Retention(api, leadership, keep),
+            settings.head_seconds,
+            settings.sweep_seconds,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.heads.keep(self.head_seconds), name="heads")
+            group.create_task(self.retention.keep(self.sweep_seconds), name="retention")
+
+
+def signer(settings: OperatorSettings) -> Signer:
+    """The key that signs: the one that is given, or one that is made once.
+
+    Raises:
+        ArchiveError: it cannot be read.
+    """
+    if settings.signing_key is not None:
+        return Signer.load(settings.signing_key)
+    return Signer.load(settings.data_dir / "signing.key", make=True)
