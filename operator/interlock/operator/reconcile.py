@@ -9,6 +9,7 @@ import random
 
 from interlock.crds.execution import TERMINAL, RunbookExecution
 from interlock.crds.journal import Event
+from interlock.crds.names import AUDIT_FINALIZER
 from interlock.operator.api import Object
 from interlock.operator.core import decide as core
 from interlock.operator.effects import Effects
@@ -58,7 +59,7 @@ class Reconciler:
         if phase in TERMINAL:
             await self._close(body)
             return None
-        session = Session(body, self._memories.setdefault(body["metadata"]["uid"], Memory()), self._clock)
+        session = Session(body, self._memory(body), self._clock)
         await self._facts.remember_runbook(session)
         if not session.execution.journal:
             session.add(_requested(session.execution))
@@ -107,11 +108,16 @@ class Reconciler:
                 await self._close(session.body)
                 return Pause(None)
 
+    def _memory(self, body: Object) -> Memory:
+        return self._memories.setdefault(body["metadata"]["uid"], Memory(inherited="status" in body))
+
     async def _close(self, body: Object) -> None:
-        uid = body["metadata"]["uid"]
-        await self._runners.release(uid)
-        self._memories.pop(uid, None)
-        await self._recorder.close(body)
+        meta = body["metadata"]
+        if AUDIT_FINALIZER in (meta.get("finalizers") or ()):
+            memory = self._memories.get(meta["uid"])
+            await self._runners.release(meta["uid"], inherited=memory is None or memory.inherited)
+            await self._recorder.close(body)
+        self._memories.pop(meta["uid"], None)
 
 
 def _requested(execution: RunbookExecution) -> Event:

@@ -58,7 +58,7 @@ class Runners:
         family = execution.spec.runbook.family
         account = runner_account(family, execution.spec.target.namespace)
         try:
-            secrets, uid = await self._secret(execution)
+            secrets, uid = await self._secret(execution.uid)
             base = await self._api.path("v1", "ServiceAccount", RUNNERS_NAMESPACE, account, "token")
             bound = {"kind": "Secret", "apiVersion": "v1", "name": secrets[-1], "uid": uid}
             answer = await self._api.create(
@@ -78,14 +78,12 @@ class Runners:
         api = self._api.with_token(token)
         return Runner(api, secrets, _jti(token), time.monotonic() + TOKEN_SECONDS)
 
-    async def _secret(self, execution: RunbookExecution) -> tuple[tuple[str, ...], str]:
-        """All Secrets of the execution so far, ours last, and its uid."""
+    async def _secret(self, execution: str) -> tuple[tuple[str, ...], str]:
+        """All Secrets of the execution with this uid so far, a new one last, and that one's uid."""
         path = await self._api.path("v1", "Secret", RUNNERS_NAMESPACE)
-        names: tuple[str, ...] = ()
-        for attempt in range(1, _MAX_ATTEMPTS):
-            name = f"rbx-{execution.uid}-{attempt}"
-            names = (*names, name)
-            labels = {EXECUTION_UID_LABEL: execution.uid}
+        labels = {EXECUTION_UID_LABEL: execution}
+        names = _names(execution)
+        for attempt, name in enumerate(names, start=1):
             try:
                 made = await self._api.create(
                     path,
@@ -98,22 +96,44 @@ class Runners:
                 )
             except Conflict:
                 continue
-            return names, str(made["metadata"]["uid"])
-        raise NoRunner(f"{_MAX_ATTEMPTS} tokens were minted for {execution.key} already")
+            return names[:attempt], str(made["metadata"]["uid"])
+        raise NoRunner(f"{_MAX_ATTEMPTS} tokens were minted for {execution} already")
 
-    async def release(self, uid: str) -> None:
-        """Ends the token of an execution, if one was minted here."""
-        runner = self._runners.pop(uid, None)
-        if runner is None:
+    async def release(self, uid: str, *, inherited: bool = False) -> None:
+        """Ends the tokens of an execution: those minted here, and those of operators before us if it was inherited.
+
+        Raises:
+            ApiError: the API server did not answer; some of them may be left.
+        """
+        runner = self._runners.get(uid)
+        if runner is not None:
+            await runner.api.close()
+            names = runner.secrets
+        elif inherited:
+            names = await self._inherited(uid)
+        else:
             return
-        await runner.api.close()
-        for name in runner.secrets:
+        # The last first: what a crash leaves is found again by counting from the first.
+        for name in reversed(names):
             await self._api.delete(await self._api.path("v1", "Secret", RUNNERS_NAMESPACE, name))
+        self._runners.pop(uid, None)
+
+    async def _inherited(self, uid: str) -> tuple[str, ...]:
+        """Secrets cannot be read: only where a new one finds place shows how many there are."""
+        try:
+            names, _ = await self._secret(uid)
+        except NoRunner:
+            return _names(uid)
+        return names
 
     async def close(self) -> None:
         """Ends all tokens."""
         for uid in list(self._runners):
             await self.release(uid)
+
+
+def _names(execution: str) -> tuple[str, ...]:
+    return tuple(f"rbx-{execution}-{attempt}" for attempt in range(1, _MAX_ATTEMPTS + 1))
 
 
 def _jti(token: str) -> str:

@@ -56,6 +56,8 @@ class Rhythm:
 class Memory:
     """What is kept of an execution between passes. Losing it costs time, never correctness."""
 
+    inherited: bool = True
+    """Whether another operator may have worked on it before."""
     runbook: Runbook | None = None
     nodes: tuple[str, tuple[Node, ...]] | None = None
     """The steps of the plan with this digest."""
