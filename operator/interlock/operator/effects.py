@@ -188,9 +188,12 @@ class Effects:
         )
 
     async def _effect(self, session: Session, effect: Effect, *, stopping: bool, held: bool) -> Pause | None:
-        """The intent is durable. Act if it is ours and fresh, otherwise find out first whether it happened."""
+        """The intent is durable. Act if it is ours and fresh, otherwise find out first whether it happened.
+
+        What was prepared may belong to an intent that could not be written: only the one that was is acted on.
+        """
         ready = session.memory.prepared.get(effect.step)
-        if ready is None:
+        if ready is None or ready.intent != effect.intent:
             return await self._find_out(session, effect)
         if stopping:
             session.memory.prepared.pop(effect.step)
