@@ -175,12 +175,13 @@ class Scene:
         name: str = "fix",
         digest: str | None = None,
         target: str = "web",
+        kind: tuple[str, str] = ("apps/v1", "Deployment"),
         dry_run: bool = False,
     ) -> Answer:
         """Asks for a runbook as the requester."""
         spec = RunbookExecutionSpec(
             runbook=RunbookRef(name=book.metadata.name, digest=digest or book.digest()),
-            target=Target(api_version="apps/v1", kind="Deployment", namespace=self.namespace, name=target),
+            target=Target(api_version=kind[0], kind=kind[1], namespace=self.namespace, name=target),
             parameters=parameters or {},
             reason=Reason(summary="a test"),
             requested_by=self.requester.name,

@@ -99,6 +99,20 @@ class Lab:
         write_webhook(Layout(self.directory), url, token)
         reload_alertmanager(self.description.alertmanager_url)
 
+    def restart(self, component: str) -> None:
+        """Kills one process of the lab and starts it again; returns when it is ready.
+
+        Raises:
+            LabDiedError: it did not come back, and the lab is gone.
+        """
+        layout = Layout(self.directory)
+        with _locked(layout):
+            layout.restart.write_text(component)
+            while layout.restart.exists():
+                if not is_alive(layout):
+                    raise LabDiedError(f"the lab died while {component} restarted; read {layout.log('supervisor')}")
+                time.sleep(0.05)
+
     def stop(self) -> None:
         """Ends every process of the lab and waits until they are gone; harmless when they are already."""
         stop(Layout(self.directory))
@@ -204,6 +218,7 @@ def _start(layout: Layout, description: Description, progress: Progress) -> Lab:
         stop(layout)
     layout.state.unlink(missing_ok=True)
     layout.audit_log.unlink(missing_ok=True)
+    layout.restart.unlink(missing_ok=True)
     shutil.rmtree(layout.directory / "data", ignore_errors=True)
     layout.make_folders()
     write_files(layout, description.server, description.ports, description.monitoring)

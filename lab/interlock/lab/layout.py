@@ -31,6 +31,11 @@ class Layout:
         return self.directory / "life.lock"
 
     @property
+    def restart(self) -> Path:
+        """Names the component that the supervisor is asked to restart; gone when that is done."""
+        return self.directory / "restart"
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.directory / "kubeconfig"

@@ -1,7 +1,8 @@
 """The process that a lab lives in: starts the components in order, watches them, and ends them all with itself.
 
 Nothing outlives it: components are told by the kernel to die with it (Linux), it dies with the lab's owner, and a
-component that ends takes the lab down with a message that holds the last lines of its log.
+component that ends takes the lab down with a message that holds the last lines of its log, unless it was asked to
+restart it.
 """
 
 import ctypes
@@ -93,8 +94,24 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._ends():
+            if self._layout.restart.exists():
+                self._restart(self._layout.restart.read_text())
             self._check_alive()
             time.sleep(WATCH_SECONDS)
+
+    def _restart(self, name: str) -> None:
+        process, component = self._processes[name], self._components[name]
+        process.kill()
+        process.wait()
+        self._processes[name] = process = self._spawn(component)
+        self._record("running")
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready(component, process) and not self._ends():
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise LabDiedError(f"{name} was not ready {START_SECONDS:.0f} s after its restart:\n{self._tail(name)}")
+            time.sleep(POLL_SECONDS)
+        self._layout.restart.unlink()
 
     def _ends(self) -> bool:
         return self._stopping or self._owner.is_gone()

@@ -11,6 +11,7 @@ import pytest
 from tests.support.waiting import eventually
 
 from interlock.lab import Lab, LabError, lab_down, lab_up
+from interlock.lab.api import Api
 from interlock.lab.faults import FAULTS, inject, repair
 from interlock.lab.kubectl import administrator
 from interlock.lab.lab import lab_state
@@ -62,6 +63,15 @@ def test_a_dead_component_takes_the_lab_down_and_says_why(own_lab: Lab) -> None:
     eventually("nothing runs", lambda: not processes(state))
     message = known(own_lab.directory).message
     assert message.startswith("kube-scheduler ended (signal SIGKILL); the end of its log:\n  ")
+
+
+def test_a_component_restarts_and_what_it_kept_is_there(own_lab: Lab) -> None:
+    before, api = known(own_lab.directory), Api(own_lab.kubeconfig)
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": "kept"}})
+    own_lab.restart("kube-apiserver")
+    assert known(own_lab.directory).pids["kube-apiserver"] != before.pids["kube-apiserver"]
+    assert api.request("GET", "/api/v1/namespaces/kept")["metadata"]["name"] == "kept"
+    assert Lab.load(own_lab.directory) == own_lab
 
 
 def test_nothing_survives_the_supervisor(own_lab: Lab) -> None:

@@ -1,0 +1,161 @@
+"""An API server that is slow, refuses, breaks off or is away: the run ends as if it had answered."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+from aiohttp import web
+from tests.cluster.crash.scenarios import SUCCEEDS, UNDONE
+from tests.cluster.crash.trials import rehearsed, trial
+from tests.support.disturbances import at, refusal, reset, slow
+from tests.support.lane import Lane, Scenario
+from tests.support.launcher import BOTH, When
+from tests.support.oracle import end, violations
+from tests.support.proxy import Call, Disturb, Exchange, Fault
+
+FAULTS: Mapping[str, Fault] = {
+    "reset before": reset("before"),
+    "reset after": reset("after"),
+    "429": refusal(429, "TooManyRequests", Retry_After="1"),
+    "500": refusal(500, "InternalError"),
+    "503": refusal(503, "ServiceUnavailable"),
+    "409": refusal(409, "Conflict"),
+    "410": refusal(410, "Expired"),
+}
+
+
+def possible(call: Call, fault: str) -> bool:
+    """Whether an API server ever answers so: 409 to a write, 410 to a list."""
+    match fault:
+        case "409":
+            return call.method == "PATCH" or (call.what == "secrets" and call.method == "POST")
+        case "410":
+            return call.lists
+    return True
+
+
+def in_turn(calls: list[Call]) -> Iterator[tuple[Call, str]]:
+    """Each call with one fault, another one each time."""
+    for number, call in enumerate(calls):
+        names = [name for name in FAULTS if possible(call, name)]
+        yield call, names[number % len(names)]
+
+
+def every(calls: list[Call]) -> Iterator[tuple[Call, str]]:
+    """Each call with every fault."""
+    yield from ((call, name) for call in calls for name in FAULTS if possible(call, name))
+
+
+def walk(lane: Lane, scenario: Scenario, chosen: Callable[[list[Call]], Iterator[tuple[Call, str]]]) -> list[str]:
+    """One run for each fault at each call; what went wrong."""
+    expected, calls, _ = rehearsed(lane, scenario)
+    wrong = []
+    for call, name in chosen(calls):
+        found = trial(lane, scenario, expected, at(call.point, FAULTS[name]), deaths=0)
+        wrong += [f"{name} at {call}: {what}" for what in found]
+    return wrong
+
+
+@pytest.mark.timeout(900)
+def test_whatever_one_request_meets_the_run_ends_the_same(own_lane: Lane) -> None:
+    wrong = walk(own_lane, SUCCEEDS, in_turn)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("scenario", [SUCCEEDS, UNDONE], ids=str)
+def test_whatever_any_request_meets_the_run_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
+    wrong = walk(own_lane, scenario, every)
+    assert not wrong, "\n".join(wrong)
+
+
+def walk_late(lane: Lane, whens: Callable[[int], Sequence[When]]) -> list[str]:
+    """One run for each write that takes too long; `whens` says by its number what of it does. What went wrong."""
+    lane.settings["INTERLOCK_OPERATOR_REQUEST_TIMEOUT_SECONDS"] = "0.5"
+    expected, calls, _ = rehearsed(lane, SUCCEEDS)
+    wrong = []
+    for number, call in enumerate(call for call in calls if call.writes):
+        for when in whens(number):
+            found = trial(lane, SUCCEEDS, expected, at(call.point, slow(1.5, when)), deaths=0)
+            wrong += [f"late {when} {call}: {what}" for what in found]
+    return wrong
+
+
+@pytest.mark.timeout(900)
+def test_a_write_that_takes_longer_than_anybody_waits_is_done_once(own_lane: Lane) -> None:
+    """The operator has long given up when its request arrives, or the answer to it: the one or the other, in turn."""
+    wrong = walk_late(own_lane, lambda number: (BOTH[number % 2],))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+def test_any_write_that_takes_longer_than_anybody_waits_is_done_once(own_lane: Lane) -> None:
+    wrong = walk_late(own_lane, lambda _: BOTH)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_intent_that_could_not_be_written_is_not_acted_on(own_lane: Lane) -> None:
+    """The effect loses a race, so the operator looks again; what it intends now cannot be written at first."""
+    rehearsed(own_lane, SUCCEEDS)
+    targets: list[str] = []
+
+    async def race(exchange: Exchange) -> web.StreamResponse:
+        path = f"/apis/batch/v1/namespaces/{own_lane.namespace}/cronjobs/{targets[0]}"
+        owner = own_lane.installation.admin
+        assert (await asyncio.to_thread(owner.patch, path, {"metadata": {"labels": {"tier": "1"}}})).ok
+        return await exchange.forward()
+
+    faults = {
+        "runner PATCH cronjobs #1": race,
+        "operator PATCH runbookexecutions/status #3": FAULTS["500"],
+        "operator PATCH runbookexecutions/status #4": FAULTS["500"],
+    }
+    run = own_lane.begin(SUCCEEDS, lambda call: faults.get(call.point))
+    targets.append(run.target)
+    outcome = run.finish()
+    assert end(outcome) == SUCCEEDS.ends
+    assert not list(violations(outcome))
+    assert [entry.step for entry in outcome.execution.journal if entry.event == "StepStarted"].count("later") == 2
+
+
+@contextmanager
+def away(lane: Lane, seconds: float) -> Iterator[Disturb]:
+    """Cuts the operator off for a while, at its first effect."""
+    timer = threading.Timer(seconds, lane.proxy.mend)
+
+    def disturb(call: Call) -> Fault | None:
+        if call.point != "runner PATCH cronjobs #1":
+            return None
+        lane.proxy.sever()
+        timer.start()
+        return reset("after")
+
+    yield disturb
+    timer.cancel()
+    timer.join()
+    lane.proxy.mend()
+
+
+@pytest.mark.parametrize("seconds", [1, 6], ids=["for less than its Lease", "for longer than its Lease"])
+def test_cut_off_in_the_middle_it_goes_on_when_it_is_back(own_lane: Lane, seconds: float) -> None:
+    expected, _, _ = rehearsed(own_lane, SUCCEEDS)
+    with away(own_lane, seconds) as disturb:
+        assert not trial(own_lane, SUCCEEDS, expected, disturb, deaths=0)
+
+
+def test_the_api_server_restarts_in_the_middle(own_lane: Lane) -> None:
+    expected, _, _ = rehearsed(own_lane, SUCCEEDS)
+    restart = threading.Thread(target=own_lane.installation.lab.restart, args=("kube-apiserver",))
+
+    def disturb(call: Call) -> Fault | None:
+        if call.point == "runner PATCH cronjobs #1":
+            restart.start()
+        return None
+
+    wrong = trial(own_lane, SUCCEEDS, expected, disturb, deaths=0)
+    restart.join()
+    assert not wrong
