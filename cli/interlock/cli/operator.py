@@ -5,6 +5,8 @@ import logging
 
 import typer
 
+from interlock.cli.errors import CommandError
+from interlock.operator.archive import ArchiveError
 from interlock.operator.service import run as serve
 from interlock.operator.settings import OperatorSettings
 
@@ -21,7 +23,12 @@ def run() -> None:
     """Run the operator until SIGTERM or Ctrl-C, with settings from the environment.
 
     Each setting is a variable INTERLOCK_OPERATOR_<NAME>: KUBECONFIG (none: the pod's own account), DATA_DIR,
-    ARCHIVE_URL, PROMETHEUS_URL, HEALTH_HOST, HEALTH_PORT; ALLOW_UNVETTED is for labs only.
+    ARCHIVE_URL, SIGNING_KEY, HEAD_SECONDS, KEEP_NEWEST, KEEP_DAYS, PROMETHEUS_URL, HEALTH_HOST, HEALTH_PORT;
+    ALLOW_UNVETTED is for labs only. The signed heads of the archive are printed to standard output, all else goes to
+    standard error.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(OperatorSettings()))
+    try:
+        asyncio.run(serve(OperatorSettings()))
+    except ArchiveError as wrong:
+        raise CommandError(str(wrong)) from wrong

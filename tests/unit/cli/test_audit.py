@@ -159,3 +159,23 @@ def test_passwords_are_not_shown() -> None:
     text = run("audit", "verify", "--archive", "postgresql://u:hunter2@127.0.0.1:1/x", code=1)
     assert "cannot be used" in text
     assert "hunter2" not in text
+
+
+def test_an_operator_does_not_start_on_an_archive_of_a_later_version(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tamper(archive, "update alembic_version set version_num = '9999'")
+    cluster = {"server": "https://127.0.0.1:1"}
+    config = {
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("INTERLOCK_OPERATOR_KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("INTERLOCK_OPERATOR_ARCHIVE_URL", f"sqlite:///{archive}")
+    monkeypatch.setenv("INTERLOCK_OPERATOR_DATA_DIR", str(tmp_path / "data"))
+    text = run("operator", "run", code=1)
+    assert "schema 9999 is of a later version" in text
+    assert "Traceback" not in text
