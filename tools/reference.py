@@ -7,10 +7,12 @@ written by `interlock.crds.generate`.
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from interlock.crds.actions import ACTIONS, Arguments
+import yaml
+
+from interlock.crds.actions import ACTIONS, Arguments, EffectName
 from interlock.crds.causes import CAUSES
 from interlock.crds.cel import FUNCTIONS
 from interlock.crds.execution import STARTED, TERMINAL, TRANSITIONS
@@ -20,31 +22,83 @@ GENERATED = "Generated from {source}; edit that, then run `make generate`."
 _BLOCK = r"(<!-- generated: {name} -->\n).*?(<!-- end -->)"
 
 
+EFFECTS: Mapping[EffectName | None, Mapping[str, str]] = {
+    None: {
+        "Plan": "states what is looked for or asked; nothing is changed.",
+        "Crash": "it is looked at, or asked, again.",
+        "Undo": "nothing to undo.",
+    },
+    "patch": {
+        "Plan": "every path with its value before and after, from the API server's own dry run; deferred where an"
+        " earlier step changes the same object or decides what is written.",
+        "Crash": "our mark on the object says that it happened, an unchanged resourceVersion, or for the spec an"
+        " unchanged generation, that it did not; otherwise a person decides.",
+        "Undo": "every value that still is what was written is put back; otherwise a conflict is reported.",
+    },
+    "delete": {
+        "Plan": "the pod with its uid.",
+        "Crash": "the uid is gone or going: it happened; otherwise it did not.",
+        "Undo": "none: the controller has made another pod.",
+    },
+    "evict": {
+        "Plan": "every pod with its uid; at its turn fewer are as good, others are not.",
+        "Crash": "the rest is evicted: each eviction names a uid and may be repeated.",
+        "Undo": "none: the controllers have made other pods.",
+    },
+    "create": {
+        "Plan": "what was chosen of the Job: name, image, command, arguments, variables, resources, deadline.",
+        "Crash": "our mark on the Job of that name says that it happened; without it, it did not.",
+        "Undo": "the Job and its pods are deleted; what its program did stays.",
+    },
+}
+"""What an author has to know of each kind of effect."""
+
+
 def actions_page() -> str:
     """Every action with its arguments."""
     lines = [
         "# Actions",
         "",
-        GENERATED.format(source="`crds/interlock/crds/actions.py`"),
+        GENERATED.format(source="`crds/interlock/crds/actions/`"),
         "",
-        "What a step may write under `action`, and the arguments under `with`. Arguments are strings; `${…}` holds CEL",
-        "that is evaluated when the step is planned. No action takes a namespace: a runbook acts in its target's own.",
-        f"Expressions may also call {', '.join(f'`{name}`' for name in sorted(FUNCTIONS))}.",
+        "What a step may write under `action`, and the arguments under `with`. Arguments are strings, some of them",
+        "YAML; `${…}` holds CEL that is evaluated when the step is planned. No action takes a namespace: a runbook",
+        f"acts in its target's own. Expressions may also call {', '.join(f'`{name}`' for name in sorted(FUNCTIONS))}.",
+        "",
+        ", ".join(f"[{name}](#{name.lower()})" for name in sorted(ACTIONS)),
         "",
     ]
     for name, arguments in sorted(ACTIONS.items()):
-        lines += [f"## {name}", "", arguments.summary, ""]
-        lines += ["It only looks.", ""] if not arguments.writes else []
-        lines += [*_arguments(arguments), ""]
+        lines += [f"## {name}", "", *_action(arguments), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _action(arguments: type[Arguments]) -> Iterator[str]:
+    yield arguments.summary
+    if arguments.notes:
+        yield from ("", arguments.notes)
+    yield from ("", "```yaml", *arguments.example.strip().split("\n"), "```", "")
+    if arguments.model_fields:
+        yield from _arguments(arguments)
+        yield ""
+    for name, text in EFFECTS[arguments.effect].items():
+        yield f"- {name}: {text}"
+    if arguments.yields:
+        yield f"- Yields: {', '.join(f'`{output}`' for output in arguments.yields)}."
 
 
 def _arguments(arguments: type[Arguments]) -> Iterator[str]:
     yield "| Argument | Default | Meaning |"
     yield "|---|---|---|"
-    for name, field in arguments.model_fields.items():
-        default = "must be given" if field.is_required() else "" if field.default is None else f"`{field.default}`"
-        yield f"| `{field.alias or name}` | {default} | {field.description} |"
+    for name, field in arguments.names().items():
+        default = "must be given" if field.is_required() else _shown(field.default)
+        yield f"| `{name}` | {default} | {field.description} |"
+
+
+def _shown(default: object) -> str:
+    if default is None or default in ([], {}):
+        return ""
+    return f"`{yaml.safe_dump(default, default_flow_style=True).strip() if isinstance(default, dict) else default}`"
 
 
 def causes_page() -> str:

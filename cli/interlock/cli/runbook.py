@@ -126,12 +126,15 @@ def publish(
 def rbac(
     runbooks: Paths = None,
     namespace: Annotated[list[str] | None, typer.Option("--namespace", "-n", help="Where; repeatable.")] = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="For cluster-scoped targets, such as nodes.")] = False,
     everything: Annotated[bool, typer.Option("--catalogue", help="All that ship with Interlock.")] = False,
 ) -> None:
     """Print, as YAML, what runbooks have to be granted to act in namespaces: accounts, roles, bindings."""
-    if not namespace:
-        raise UsageError("--namespace must be given", "For example: interlock runbook rbac --catalogue -n shop")
-    print_yaml(grants([item.runbook for item in _chosen(runbooks, everything=everything)], namespace))
+    if not namespace and not cluster:
+        way_out = "For example: interlock runbook rbac --catalogue -n shop"
+        raise UsageError("--namespace or --cluster must be given", way_out)
+    places = [*(namespace or ()), *([None] if cluster else [])]
+    print_yaml(grants([item.runbook for item in _chosen(runbooks, everything=everything)], places))
 
 
 def _chosen(names: list[str] | None, *, everything: bool) -> tuple[Loaded, ...]:

@@ -1,7 +1,7 @@
 """Runbooks as the command line finds them: by file, by name in the catalogue, or published on a cluster."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -82,8 +82,12 @@ def manifest(runbook: Runbook) -> Manifest:
     return body
 
 
-def grants(runbooks: Iterable[Runbook], namespaces: list[str]) -> list[Manifest]:
-    """What the families of these runbooks need in these namespaces; raises UsageError for one that may not be."""
+def grants(runbooks: Iterable[Runbook], namespaces: Sequence[str | None]) -> list[Manifest]:
+    """What the families of these runbooks need in these namespaces, None for cluster-scoped targets.
+
+    Raises:
+        UsageError: in one of them Interlock never acts.
+    """
     families: dict[str, list[Runbook]] = defaultdict(list)
     for runbook in runbooks:
         families[runbook.spec.family].append(runbook)

@@ -5,7 +5,7 @@ is retried here; whoever holds the intent decides whether a repetition is safe.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,10 +43,18 @@ class Invalid(ApiError):
     """The API server refuses the content. Nothing was written."""
 
 
+class Blocked(ApiError):
+    """A PodDisruptionBudget keeps the pod for now, and the message says which. Nothing was evicted."""
+
+
 class Unavailable(ApiError):
     """No answer, or none that tells whether it was done."""
 
 
+_TEXT = "*/*"
+_PATCH_FAILED = "the server rejected our request due to an error in our request"
+"""All that the API server says of a JSON patch whose test fails or whose path does not exist; what is refused for its
+content names the field."""
 _BY_STATUS = {404: NotFound, 409: Conflict, 403: Forbidden, 401: Forbidden, 400: Invalid, 422: Invalid, 405: Invalid}
 
 
@@ -143,19 +151,50 @@ class Api:
 
     async def merge_patch(self, path: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """The object after a merge patch, which is conditional if it names a resourceVersion."""
-        query = {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
+        query = _query(dry_run=dry_run)
         return await self.request("PATCH", path, query=query, body=patch, content="application/merge-patch+json")
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> Object:
-        """The created object."""
-        return await self.request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=body)
+    async def json_patch(self, path: str, operations: Sequence[Any], *, dry_run: bool = False) -> Object:
+        """The object after a JSON patch, which is conditional by its tests.
 
-    async def delete(self, path: str) -> None:
-        """Deletes an object; one that is gone is no error."""
+        Raises:
+            Conflict: a test failed, or a path does not exist.
+            ApiError: see its subclasses.
+        """
+        query = _query(dry_run=dry_run)
         try:
-            await self.request("DELETE", path)
+            return await self.request(
+                "PATCH", path, query=query, body=operations, content="application/json-patch+json"
+            )
+        except Invalid as refused:
+            if str(refused) == _PATCH_FAILED:
+                raise Conflict(409, f"a condition of the patch on {path} does not hold") from refused
+            raise
+
+    async def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
+        """The created object."""
+        return await self.request("POST", path, query=_query(dry_run=dry_run), body=body)
+
+    async def delete(self, path: str, *, uid: str | None = None, dry_run: bool = False) -> None:
+        """Deletes an object, by its uid with what it owns in the background; one that is gone is no error.
+
+        Raises:
+            Conflict: the object has another uid.
+            ApiError: see its subclasses.
+        """
+        options: dict[str, Any] = (
+            {"dryRun": ["All"]} if dry_run else {}
+        )  # with a body, the query would count for nothing
+        if uid is not None:
+            options |= {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self.request("DELETE", path, body=options or None)
         except NotFound:
             return
+
+    async def text(self, path: str, query: Mapping[str, str]) -> str:
+        """What is served as plain text, such as a log."""
+        return str((await self.request("GET", path, query=query, accept=_TEXT))["text"])
 
     async def request(
         self,
@@ -163,7 +202,7 @@ class Api:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
         content: str = "application/json",
         accept: str = "application/json",
     ) -> Object:
@@ -179,7 +218,7 @@ class Api:
             raise Unavailable(0, f"{method} {path}: {type(error).__name__}: {error}") from error
         if answer.status >= 300:
             raise _error(answer.status, answer.body.decode(errors="replace"))
-        decoded: Object = json.loads(answer.body)
+        decoded: Object = {"text": answer.body.decode(errors="replace")} if accept == _TEXT else json.loads(answer.body)
         return decoded
 
     async def _authorization(self) -> dict[str, str]:
@@ -188,9 +227,17 @@ class Api:
         return {"Authorization": settings["value"]} if settings and settings["value"] else {}
 
 
+def _query(*, dry_run: bool) -> dict[str, str]:
+    return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
+
+
 def _error(status: int, body: str) -> ApiError:
     try:
-        message = str(json.loads(body).get("message") or body)
+        answer = json.loads(body)
+        message = str(answer.get("message") or body)
+        causes = (answer.get("details") or {}).get("causes") or ()
     except (ValueError, AttributeError):
-        message = body
+        message, causes = body, ()
+    if status == 429 and (kept := [str(c.get("message")) for c in causes if c.get("reason") == "DisruptionBudget"]):
+        return Blocked(status, "; ".join(kept))
     return _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)(status, message)

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
-
 from interlock.crds.execution import Change
 from interlock.crds.names import LAST_STEP_ANNOTATION
 from interlock.crds.redact import is_secret_name, keyed_digest, looks_secret, redact_object, redact_text
@@ -178,22 +176,6 @@ def shown(leaves: Iterable[Leaf], key: bytes) -> list[Change]:
         )
         for leaf in leaves
     ]
-
-
-def merge_patch(before: Any, after: Any) -> dict[str, JsonValue]:
-    """The merge patch (RFC 7386) that turns `before` into `after`; both are objects."""
-    patch: dict[str, JsonValue] = {}
-    for key in {*before, *after}:
-        if key not in after:
-            patch[key] = None
-        elif key not in before:
-            patch[key] = after[key]
-        elif isinstance(before[key], dict) and isinstance(after[key], dict):
-            if inner := merge_patch(before[key], after[key]):
-                patch[key] = inner
-        elif before[key] != after[key]:
-            patch[key] = after[key]
-    return patch
 
 
 def restored(live: Mapping[str, Any], leaves: Iterable[Leaf]) -> dict[str, Any]:

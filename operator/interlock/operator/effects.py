@@ -9,24 +9,24 @@ from pydantic import JsonValue
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
-from interlock.operator.actions.base import Condition
 from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from interlock.operator.changes import UndoConflict
 from interlock.operator.core.failing import Error, deadline, failure, stopped
 from interlock.operator.core.nodes import Node
 from interlock.operator.core.state import StepState
 from interlock.operator.facts import Facts
-from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
-from interlock.operator.steps import (
+from interlock.operator.prepared import (
     Acted,
+    Condition,
     MovingObject,
     Prepared,
     StepRefused,
-    Steps,
     Waiting,
     marks_of,
     undo_marker,
 )
+from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
+from interlock.operator.steps import Steps
 
 MAX_ATTEMPTS = 5
 """How often in one try a step may be looked at anew because somebody else changed its object."""
@@ -305,9 +305,5 @@ def _as_planned(session: Session, name: str, ready: Prepared) -> None:
     planned = next((s for s in session.plan.steps if s.name == name), None) if session.plan else None
     if planned is None:
         raise StepRefused(f"step {name} is not in the approved plan")
-    if planned.deferred is not None:
-        if planned.object != ready.planned.object and not ready.skipped:
-            raise StepRefused(f"step {name} would write another object than the plan says")
-        return
-    if (planned.object, planned.changes) != (ready.planned.object, ready.planned.changes):
+    if not ready.fits(planned):
         raise StepRefused(f"step {name} would do something else than the approved plan says")

@@ -11,14 +11,13 @@ from interlock.crds.execution import STARTED, RunbookExecution
 from interlock.crds.guardrail import Guardrail, GuardrailSpec, matching
 from interlock.crds.runbook import Runbook
 from interlock.crds.types import API_VERSION
-from interlock.operator.actions.base import Condition
 from interlock.operator.api import Api, ApiError, Forbidden, Object
 from interlock.operator.checks import Checks
 from interlock.operator.core.gates import REQUEST_GATES, Case, objection
 from interlock.operator.look import Observer, View
 from interlock.operator.planning import parameters, timestamp
+from interlock.operator.prepared import Condition, StepRefused, Subject
 from interlock.operator.session import Clock, Session
-from interlock.operator.steps import StepRefused, Subject
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from interlock.operator.core.state import parse_time
 from interlock.operator.effects import intend
 from interlock.operator.facts import Facts
 from interlock.operator.planning import Draft, draft_plan, quorum, subject, timestamp
+from interlock.operator.prepared import StepRefused, target_key
 from interlock.operator.record import Recorder
 from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
-from interlock.operator.steps import StepRefused, Steps, target_key
+from interlock.operator.steps import Steps
 
 REFUSALS = (StepRefused, Forbidden, Invalid)
 """What ends an attempt to look at a step: it must not be done, or the API server says so."""

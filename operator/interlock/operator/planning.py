@@ -13,7 +13,8 @@ from interlock.crds.parameters import parse_parameters
 from interlock.crds.runbook import Check, Runbook
 from interlock.operator.core.nodes import Node, unrolled
 from interlock.operator.look import View
-from interlock.operator.steps import Prepared, StepRefused, Steps, Subject
+from interlock.operator.prepared import Prepared, StepRefused, Subject
+from interlock.operator.steps import Steps
 
 PLAN_BYTES = 8192
 PLAN_STEPS = 32

@@ -70,9 +70,9 @@ class Runners:
                 },
             )
         except (NotFound, Forbidden) as refused:
-            way_out = (
-                f"`interlock runbook rbac {family} --namespace {execution.spec.target.namespace}` prints the grant"
-            )
+            namespace = execution.spec.target.namespace
+            place = f"--namespace {namespace}" if namespace else "--cluster"
+            way_out = f"`interlock runbook rbac {family} {place}` prints the grant"
             raise NoRunner(f"no token of {account} in {RUNNERS_NAMESPACE}: {refused}; {way_out}") from refused
         token = str(answer["status"]["token"])
         api = self._api.with_token(token)

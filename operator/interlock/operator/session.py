@@ -19,7 +19,7 @@ from interlock.operator.core.decide import Request
 from interlock.operator.core.nodes import Node, of_plan
 from interlock.operator.look import View
 from interlock.operator.planning import timestamp
-from interlock.operator.steps import Prepared
+from interlock.operator.prepared import Prepared
 
 Clock = Callable[[], datetime]
 

@@ -5,7 +5,7 @@ more than the request, and opens connections for each token. Credentials and pro
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -48,7 +48,7 @@ class Transport:
         path: str,
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Sequence[Any] | None,
     ) -> Answer:
         """One request, once, and its whole answer.
 

@@ -7,11 +7,10 @@ from pydantic import JsonValue
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
-from interlock.operator.actions.base import Condition
 from interlock.operator.facts import Facts
 from interlock.operator.planning import timestamp
+from interlock.operator.prepared import Condition, StepRefused
 from interlock.operator.session import Clock, Pause, Rhythm, Session
-from interlock.operator.steps import StepRefused
 
 
 class Verifier:

@@ -6,19 +6,22 @@ Each rule is one function from a loaded runbook to findings; `RULES` lists them 
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from interlock.crds.actions import ACTIONS, TEMPLATE, Wait
+from interlock.crds.actions import ACTIONS
 from interlock.crds.cel import ExpressionError, compile_expression
 from interlock.runbooks.loading import Loaded
-from interlock.runbooks.source import Location, Problem
-
-VARIABLES: frozenset[str] = frozenset({"target", "parameters", "pods", "revisions", "now", "item", "steps"})
-"""What the operator offers to every expression."""
-
-SAMPLE_VARIABLES: frozenset[str] = frozenset({"value"})
-"""What it offers to `satisfies`, the condition on a sample of a Prometheus query."""
+from interlock.runbooks.source import Problem
+from interlock.runbooks.step_rules import (
+    actions_fit_the_scope,
+    drains_are_cordoned,
+    effects_are_permitted,
+    plans_can_be_shown,
+    waits_end,
+    what_is_not_known_is_bounded,
+    what_is_used_was_yielded,
+)
+from interlock.runbooks.written import expressions
 
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_TEXT = re.compile(r"""r?"(?:\\.|[^"\\])*"|r?'(?:\\.|[^'\\])*'""")
 _PARAMETER = re.compile(r"\bparameters\.([A-Za-z_]\w*)")
 
 
@@ -31,49 +34,29 @@ def lint(loaded: Loaded) -> tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
 
 
-def _expressions(loaded: Loaded) -> Iterator[tuple[Location, str, frozenset[str]]]:
-    """Every expression of the runbook with its place and the variables that it may use."""
-    spec = loaded.runbook.spec
-    for index, condition in enumerate(spec.preconditions):
-        yield ("spec", "preconditions", index, "expression"), condition.expression, VARIABLES
-    for index, step in enumerate(spec.steps):
-        place: Location = ("spec", "steps", index)
-        if step.when is not None:
-            yield (*place, "when"), step.when, VARIABLES
-        for name, text in step.with_.items():
-            known = SAMPLE_VARIABLES if name == "satisfies" else VARIABLES
-            if step.action in ("wait", "assert") and name in ("until", "expression", "satisfies"):
-                yield (*place, "with", name), text, known
-            else:
-                yield from (((*place, "with", name), found, VARIABLES) for found in TEMPLATE.findall(text))
-    for index, check in enumerate(spec.verification.checks if spec.verification else ()):
-        place = ("spec", "verification", "checks", index)
-        if check.expression is not None:
-            yield (*place, "expression"), check.expression, VARIABLES
-        if check.satisfies is not None:
-            yield (*place, "satisfies"), check.satisfies, SAMPLE_VARIABLES
-
-
 def _expressions_compile(loaded: Loaded) -> Iterator[Problem]:
-    for place, expression, known in _expressions(loaded):
+    for written in expressions(loaded):
         try:
-            mentioned = frozenset(compile_expression(expression).variables())
+            mentioned = frozenset(compile_expression(written.text).variables())
         except ExpressionError as wrong:
-            yield loaded.source.problem(place, str(wrong), "Correct the CEL expression.")
+            yield loaded.source.problem(written.place, str(wrong), "Correct the CEL expression.")
             continue
-        bound = frozenset(_BOUND.findall(_TEXT.sub("''", expression)))
-        for name in sorted(mentioned - known - bound):
-            yield loaded.source.problem(place, f"unknown name {name!r}", f"Known are {', '.join(sorted(known))}.")
+        bound = frozenset(_BOUND.findall(written.bare))
+        for name in sorted(mentioned - written.known - bound):
+            way_out = f"Known are {', '.join(sorted(written.known))}."
+            yield loaded.source.problem(written.place, f"unknown name {name!r}", way_out)
 
 
 def _parameters_exist(loaded: Loaded) -> Iterator[Problem]:
     declared = {parameter.name for parameter in loaded.runbook.spec.parameters}
     used: set[str] = set()
-    for place, expression, _ in _expressions(loaded):
-        named = set(_PARAMETER.findall(_TEXT.sub("''", expression)))
+    for written in expressions(loaded):
+        named = set(_PARAMETER.findall(written.bare))
         used |= named
         for name in sorted(named - declared):
-            yield loaded.source.problem(place, f"unknown parameter {name!r}", "Declare it under spec.parameters.")
+            yield loaded.source.problem(
+                written.place, f"unknown parameter {name!r}", "Declare it under spec.parameters."
+            )
     for index, parameter in enumerate(loaded.runbook.spec.parameters):
         if parameter.name not in used:
             where = ("spec", "parameters", index, "name")
@@ -82,26 +65,20 @@ def _parameters_exist(loaded: Loaded) -> Iterator[Problem]:
 
 def _writes_are_bounded(loaded: Loaded) -> Iterator[Problem]:
     spec = loaded.runbook.spec
-    writing = [index for index, step in enumerate(spec.steps) if ACTIONS[step.action].writes]
+    writing = [index for index, step in enumerate(spec.steps) if ACTIONS[step.action].effect == "patch"]
     if writing and not spec.allowed_paths:
         step = ("spec", "steps", writing[0], "action")
         yield loaded.source.problem(step, "writes, but the runbook allows no path", "List them in spec.allowedPaths.")
     if not writing and spec.allowed_paths:
-        yield loaded.source.problem(("spec", "allowedPaths"), "no step writes", "Remove the list.")
+        yield loaded.source.problem(("spec", "allowedPaths"), "no step writes to an object", "Remove the list.")
     for index, path in enumerate(spec.allowed_paths):
         if path in ("/**", "/*", "/spec/**", "/metadata/**") or not path.startswith("/"):
             place = ("spec", "allowedPaths", index)
             yield loaded.source.problem(place, "bounds nothing", "Name the paths that the steps write.")
 
 
-def _writes_are_permitted(loaded: Loaded) -> Iterator[Problem]:
-    spec = loaded.runbook.spec
-    verbs = {verb for rule in spec.permissions for verb in rule.verbs}
-    if any(ACTIONS[step.action].writes for step in spec.steps) and not {"patch", "update"} & verbs:
-        yield loaded.source.problem(
-            ("spec", "permissions"), "a step writes, but no rule allows it", "Grant patch on what it changes."
-        )
-    for index, rule in enumerate(spec.permissions):
+def _no_wildcards(loaded: Loaded) -> Iterator[Problem]:
+    for index, rule in enumerate(loaded.runbook.spec.permissions):
         if any("*" in word for word in (*rule.api_groups, *rule.resources, *rule.verbs)):
             place = ("spec", "permissions", index)
             yield loaded.source.problem(place, "a wildcard is not a permission", "Name groups, resources and verbs.")
@@ -128,13 +105,6 @@ def _verification_can_fail(loaded: Loaded) -> Iterator[Problem]:
             yield loaded.source.problem(place, "does not look at the cluster", "Check the target or its pods.")
 
 
-def _waits_end(loaded: Loaded) -> Iterator[Problem]:
-    for index, step in enumerate(loaded.runbook.spec.steps):
-        if ACTIONS[step.action] is Wait and step.with_.get("until", "").strip() in ("true", "false"):
-            place = ("spec", "steps", index, "with", "until")
-            yield loaded.source.problem(place, "does not look at the cluster", "Wait for something that changes.")
-
-
 def _page_exists(loaded: Loaded) -> Iterator[Problem]:
     if not loaded.page.strip():
         way_out = "Write when to use it, what it does, what it will not do, how to undo it, what if it fails."
@@ -146,8 +116,14 @@ RULES: tuple[Rule, ...] = (
     _parameters_exist,  # every parameter is declared, and every declared one is used
     _fault_is_proven,  # nothing acts on a healthy target
     _writes_are_bounded,  # what the steps may write is listed, and the list says something
-    _writes_are_permitted,  # the runner may do what the steps do; refused powers are refused by the contract already
-    _waits_end,  # a wait looks at something that changes
+    _no_wildcards,  # permissions name what they permit; refused powers are refused by the contract already
+    effects_are_permitted,  # the runner may do what the steps do
+    actions_fit_the_scope,  # nodes are for cluster-scoped runbooks, all else is for namespaces
+    what_is_used_was_yielded,  # outputs exist, and are there by then
+    what_is_not_known_is_bounded,  # what an approver cannot see is held in
+    plans_can_be_shown,  # loops stay inside what a plan can hold
+    drains_are_cordoned,  # what is drained is not filled again
+    waits_end,  # a wait looks at something that changes
     _verification_can_fail,  # success is read from the cluster
     _page_exists,  # the on-call has a page
 )

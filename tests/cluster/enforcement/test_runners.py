@@ -19,6 +19,7 @@ from interlock.crds.runbook import REFUSED_GROUPS, REFUSED_RESOURCES, REFUSED_SU
 
 FAMILY = "tamper"
 RUNNERS = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}"
+CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 POLICIES = "/apis/admissionregistration.k8s.io/v1"
 HOST = "a runbook may not change a workload's access to its host"
 ACCOUNT = "a runbook may not change the account that a workload runs as"
@@ -169,11 +170,20 @@ def test_what_a_rollback_changes_is_allowed(runner: Runner, kind: str) -> None:
     allowed(runner.real.delete(path))
 
 
-def test_jobs_and_pods_are_not_created(runner: Runner) -> None:
-    job = {"metadata": {"name": "job"}, "spec": JOB}
-    refused(runner.real.post(runner.path("batch/v1", "jobs"), job), "no runbook creates a bare Job")
+def test_bare_pods_are_not_created(runner: Runner) -> None:
     pod = {"metadata": {"name": "pod"}, "spec": POD}
     refused(runner.almighty.post(runner.path("v1", "pods"), pod), "no runbook creates a bare Pod")
+
+
+def test_only_a_pod_with_a_controller_is_deleted(runner: Runner) -> None:
+    path = runner.path("v1", "pods")
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1b3c", "controller": True}
+    pod = {"spec": {"nodeName": "nowhere", "containers": POD["containers"][1:]}}
+    for name, owners in (("bare", []), ("owned", [owner])):
+        allowed(runner.admin.post(path, {"metadata": {"name": name, "ownerReferences": owners}, **pod}))
+    refused(runner.real.delete(f"{path}/bare"), "no runbook deletes a pod without a controller")
+    answer = runner.real.delete(f"{path}/owned?dryRun=All")
+    assert answer.ok or answer.status == 404, answer  # the garbage collector may be faster: it has no such owner
 
 
 def test_a_runner_stays_in_its_namespace(runner: Runner) -> None:
@@ -191,6 +201,48 @@ def test_only_the_account_for_the_cluster_writes_what_has_no_namespace(runner: R
     user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:cordon.cluster"
     for_cluster = runner.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
     allowed(for_cluster.patch("/api/v1/nodes/node-1?dryRun=All", {"spec": {"unschedulable": True}}))
+    marked = {"metadata": {"annotations": {"interlock.dev/last-step": "x"}}, "spec": {"unschedulable": True}}
+    allowed(for_cluster.patch("/api/v1/nodes/node-1?dryRun=All", marked))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("PATCH", "/api/v1/nodes/node-1", {"spec": {"taints": [{"key": "a", "effect": "NoExecute"}]}}, "unschedulable"),
+        ("PATCH", "/api/v1/nodes/node-1", {"metadata": {"labels": {"a": "b"}}}, "unschedulable"),
+        ("PATCH", "/api/v1/nodes/node-1", {"metadata": {"annotations": {"a": "b"}}}, "unschedulable"),
+        ("PATCH", "/api/v1/nodes/node-1", {"metadata": {"finalizers": ["a.example/b"]}}, "unschedulable"),
+        ("PATCH", "/api/v1/nodes/node-1/status", {"status": {"phase": "Running"}}, "it does not UPDATE nodes/status"),
+        ("DELETE", "/api/v1/nodes/node-1", None, "it does not DELETE nodes"),
+        ("POST", "/api/v1/nodes", {"metadata": {"name": "mine"}}, "it does not CREATE nodes"),
+        (
+            "POST",
+            CLASSES,
+            {"metadata": {"name": "x"}, "provisioner": "a.example/b"},
+            "not CREATE storageclasses",
+        ),
+        ("POST", "/api/v1/namespaces/{ns}/configmaps", {"metadata": {"name": "x"}}, "it does not CREATE configmaps"),
+        ("POST", "/apis/batch/v1/namespaces/{ns}/jobs", {"metadata": {"name": "x"}, "spec": JOB}, "CREATE jobs"),
+        ("DELETE", "/api/v1/namespaces/{ns}/configmaps/kube-root-ca.crt", None, "it does not DELETE configmaps"),
+    ],
+)
+def test_for_the_cluster_a_runner_only_cordons_and_evicts(
+    runner: Runner, method: str, path: str, body: Json | None, words: str
+) -> None:
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:cordon.cluster"
+    for_cluster = runner.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+    refused(for_cluster.request(method, path.format(ns=runner.shop.namespace), body), words)
+
+
+def test_no_pod_is_evicted_from_a_namespace_that_has_not_opted_in(runner: Runner) -> None:
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:cordon.cluster"
+    for_cluster = runner.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "x", "namespace": "default"}}
+    pod = {"metadata": {"name": "x"}, "spec": {"nodeName": "nowhere", "containers": POD["containers"][1:]}}
+    allowed(runner.admin.post("/api/v1/namespaces/default/pods", pod))
+    answer = for_cluster.post("/api/v1/namespaces/default/pods/x/eviction", eviction)
+    runner.admin.delete("/api/v1/namespaces/default/pods/x")
+    refused(answer, "this namespace has not opted in")
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def state_intent(scene: Scene, step: str) -> None:
     meta = live["metadata"]
     intent = {
         "writes": True,
+        "effect": "patch",
         "object": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": scene.namespace, "name": "web"},
         "uid": meta["uid"],
         "resourceVersion": meta["resourceVersion"],

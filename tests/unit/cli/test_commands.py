@@ -65,7 +65,7 @@ def test_usage_errors_end_with_two() -> None:
     assert "No such command" in run("bla", code=2)
     assert "--context must name the cluster" in run("install", code=2)
     assert "name at least one runbook" in run("runbook", "digest", code=2)
-    assert "--namespace must be given" in run("runbook", "rbac", "--catalogue", code=2)
+    assert "--namespace or --cluster must be given" in run("runbook", "rbac", "--catalogue", code=2)
     assert "Interlock never acts" in run("namespace", "opt-in", "kube-system", code=2)
 
 
@@ -118,6 +118,12 @@ def test_lint_fails_with_file_and_line(tmp_path: Path) -> None:
     problems = json.loads(run("runbook", "lint", str(tmp_path), "-o", "json", code=1))
     assert {problem["field"] for problem in problems} >= {"spec.preconditions[2].expression"}
     assert "0 problems" in run("runbook", "lint", str(catalogue_folder()))
+
+
+def test_rbac_prints_what_a_cluster_scoped_target_needs() -> None:
+    manifests = list(yaml.safe_load_all(run("runbook", "rbac", "scale-deployment", "--cluster")))
+    assert [m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"] == ["scale-deployment.cluster"]
+    assert "ClusterRole" in {m["kind"] for m in manifests}
 
 
 def test_rbac_prints_what_would_be_granted() -> None:

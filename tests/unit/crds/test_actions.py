@@ -1,6 +1,8 @@
 import pytest
+import yaml
 
-from interlock.crds.actions import ACTIONS, Patch, RolloutUndo, Scale, Wait
+from interlock.crds.actions import ACTIONS, Patch, RolloutUndo, Scale
+from interlock.crds.runbook import Step
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
@@ -49,8 +51,8 @@ def test_an_object_is_named_in_full_or_not_at_all() -> None:
 @pytest.mark.parametrize(
     ("merge", "said"),
     [
-        ("[]", "must be a mapping"),
-        ("{}", "must be a mapping"),
+        ("[]", "should be a valid dictionary"),
+        ("{}", "at least 1 item"),
         ("spec: [", "is not YAML"),
         ("status: {}", "may not change status"),
         ("kind: Secret", "may not change kind"),
@@ -76,5 +78,56 @@ def test_an_assertion_is_of_one_kind(arguments: dict[str, str], said: str) -> No
 
 
 def test_only_looking_writes_nothing() -> None:
-    assert {name for name, arguments in ACTIONS.items() if not arguments.writes} == {"wait", "assert"}
-    assert not Wait.writes
+    assert {name for name, arguments in ACTIONS.items() if arguments.effect is None} == {"wait", "assert", "manual"}
+
+
+DIGEST = f"tool@sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_every_example_is_a_step(name: str) -> None:
+    assert Step.model_validate(yaml.safe_load(ACTIONS[name].example)).action == name
+
+
+def test_a_known_argument_is_judged_beside_one_that_is_not() -> None:
+    with pytest.raises(ValueError, match="argument container"):
+        ACTIONS["setImage"].check({"container": "Not a name", "image": "${parameters.image}"})
+    ACTIONS["setImage"].check({"container": "web", "image": "${parameters.image}"})
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "said"),
+    [
+        ("label", {"labels": "{interlock.dev/x: y}"}, "belongs to Kubernetes or Interlock"),
+        ("label", {"labels": "{app.kubernetes.io/managed-by: y}"}, "belongs to Kubernetes or Interlock"),
+        ("label", {"labels": "{pod-template-hash: y}"}, "belongs to a controller"),
+        ("label", {"labels": "{a: 'not a value'}"}, "is no value of a label"),
+        ("label", {"labels": "{a b: c}"}, "is no key"),
+        ("label", {"labels": "{}"}, "at least 1 item"),
+        ("label", {"labels": "{a: 1}"}, "valid string"),
+        ("annotate", {"annotations": "{deployment.kubernetes.io/revision: '1'}"}, "belongs to Kubernetes"),
+        ("jsonPatch", {"ops": "[{op: move, path: /a, from: /b}]"}, "argument ops"),
+        ("jsonPatch", {"ops": "[{op: replace, path: /status/x, value: 1}]"}, "may not change status"),
+        ("jsonPatch", {"ops": "[{op: add, path: spec, value: 1}]"}, "is no JSON Pointer"),
+        ("jsonPatch", {"ops": "[{op: add, path: /spec}]"}, "add takes a value"),
+        ("jsonPatch", {"ops": "[{op: remove, path: /spec, value: 1}]"}, "remove takes no value"),
+        ("setImage", {"container": "a", "image": "registry.example:5000/web"}, "names neither a tag nor a digest"),
+        ("setImage", {"container": "a", "image": "web: latest"}, "argument image"),
+        ("setResources", {"container": "a"}, "needs requests or limits"),
+        ("setResources", {"container": "a", "limits": "{memory: much}"}, "is not a quantity"),
+        ("setResources", {"container": "a", "limits": "{memory: '-1'}"}, "less than nothing"),
+        ("setResources", {"container": "a", "limits": "{gpu: '1'}"}, "argument limits"),
+        ("setResources", {"container": "a", "requests": "{cpu: '2'}", "limits": "{cpu: '1'}"}, "above the limit"),
+        ("deletePod", {"name": "Not/a name"}, "argument name"),
+        ("drain", {"deleteEmptyDirData": "maybe"}, "argument deleteEmptyDirData"),
+        ("createJob", {"image": "tool:1"}, "argument image"),
+        ("createJob", {"image": DIGEST, "env": "{API_TOKEN: x}"}, "API_TOKEN looks like a secret"),
+        ("createJob", {"image": DIGEST, "env": "{1A: x}"}, "is no name of a variable"),
+        ("createJob", {"image": DIGEST, "args": "run"}, "argument args"),
+        ("createJob", {"image": DIGEST, "limits": "{memory: '0'}"}, "is nothing"),
+        ("manual", {"asks": ""}, "argument asks"),
+    ],
+)
+def test_an_argument_that_cannot_be_right_is_named(action: str, arguments: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ACTIONS[action].check(arguments)

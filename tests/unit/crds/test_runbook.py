@@ -120,7 +120,7 @@ def test_an_unknown_field_is_refused() -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ({**STEP, "action": "shell"}, "action 'shell' is unknown; known are assert, patch"),
+        ({**STEP, "action": "shell"}, "action 'shell' is unknown; known are annotate, assert"),
         ({**STEP, "with": {"replicas": "1", "namespace": "x"}}, "argument 'namespace' is unknown"),
         ({**STEP, "with": {}}, "argument 'replicas' must be given"),
     ],

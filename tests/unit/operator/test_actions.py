@@ -3,11 +3,17 @@ from typing import Any
 
 import pytest
 from pydantic import JsonValue
+from tests.unit.operator import making
 
 from interlock.crds import actions as contract
-from interlock.operator.actions import ACTIONS
-from interlock.operator.actions.base import ActionRefused, Looking, Scene, Wanted, Writing
+from interlock.crds.execution import Change, PlannedStep
+from interlock.operator.actions import ACTIONS, EFFECTS
+from interlock.operator.actions.base import ActionRefused
+from interlock.operator.actions.jobs import LOG_BYTES, job_name, tail
 from interlock.operator.actions.patch import merged
+from interlock.operator.actions.pods import MAX_PODS, demand_evictable, has_to_leave
+from interlock.operator.actions.writing import Scene, Wanted, Write
+from interlock.operator.prepared import Prepared
 
 MADE_AT = "2026-01-01T00:00:00.000Z"
 REVISION = "deployment.kubernetes.io/revision"
@@ -47,7 +53,7 @@ def wanted(
     revisions: Sequence[Mapping[str, Any]] = REVISIONS,
 ) -> Wanted:
     act = ACTIONS[action]
-    assert isinstance(act, Writing)
+    assert isinstance(act, Write)
     variables: dict[str, JsonValue] = {"revisions": [dict(revision) for revision in revisions]}
     return act.wanted(arguments or {}, Scene(live, variables, MADE_AT))
 
@@ -60,7 +66,9 @@ def image(of: Wanted) -> str:
 def test_every_action_of_the_contract_is_carried_out() -> None:
     assert set(ACTIONS) == set(contract.ACTIONS)
     for name, action in ACTIONS.items():
-        assert isinstance(action, Writing if contract.ACTIONS[name].writes else Looking)
+        effect = contract.ACTIONS[name].effect
+        assert isinstance(action, Write) == (effect == "patch")
+        assert effect is None or effect in EFFECTS
 
 
 def test_rollout_undo_goes_back_to_the_revision_before() -> None:
@@ -203,13 +211,136 @@ def test_merging_follows_the_standard(value: Any, patch: Any, result: Any) -> No
     assert merged(value, patch) == result
 
 
-def test_wait_and_assert_say_what_must_hold() -> None:
-    wait, check = ACTIONS["wait"], ACTIONS["assert"]
-    assert isinstance(wait, Looking)
-    assert isinstance(check, Looking)
-    assert (wait.patient, check.patient) == (True, False)
-    assert wait.condition({"until": "a == b"}).expression == "a == b"
-    condition = check.condition({"promql": "up", "satisfies": "value == 1.0"})
-    assert (condition.expression, condition.promql, condition.satisfies) == (None, "up", "value == 1.0")
-    with pytest.raises(ValueError, match="belong together"):
-        check.condition({"promql": "up"})
+def container(of: Wanted, name: str = "app") -> dict[str, Any]:
+    found: dict[str, Any] = next(c for c in of.body["spec"]["template"]["spec"]["containers"] if c["name"] == name)
+    return found
+
+
+def test_set_image_changes_one_container() -> None:
+    live = deployment()
+    live["spec"]["template"]["spec"]["containers"].append({"name": "side", "image": "side:1"})
+    found = wanted("setImage", live, {"container": "side", "image": "side:2"})
+    assert (container(found)["image"], container(found, "side")["image"]) == ("web:3", "side:2")
+    assert live["spec"]["template"]["spec"]["containers"][1]["image"] == "side:1"
+
+
+def test_set_image_knows_cron_jobs_and_init_containers() -> None:
+    pod = {"containers": [{"name": "app", "image": "a:1"}], "initContainers": [{"name": "init", "image": "i:1"}]}
+    live = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
+    found = wanted("setImage", live, {"container": "init", "image": "i:2"}).body
+    assert found["spec"]["jobTemplate"]["spec"]["template"]["spec"]["initContainers"][0]["image"] == "i:2"
+
+
+@pytest.mark.parametrize("action", ["setImage", "setResources"])
+def test_a_container_that_does_not_exist_is_refused(action: str) -> None:
+    arguments = {"setImage": {"image": "a:1"}, "setResources": {"limits": "{cpu: '1'}"}}[action]
+    with pytest.raises(ActionRefused, match="container nope does not exist; existing ones are app"):
+        wanted(action, deployment(), {"container": "nope", **arguments})
+    with pytest.raises(ActionRefused, match="ConfigMap has no pod template"):
+        wanted(action, {"kind": "ConfigMap"}, {"container": "nope", **arguments})
+
+
+def test_set_resources_leaves_what_it_does_not_name() -> None:
+    live = deployment()
+    app = live["spec"]["template"]["spec"]["containers"][0]
+    app["resources"] = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2"}, "claims": [{"name": "gpu"}]}
+    found = wanted(
+        "setResources", live, {"container": "app", "requests": "{memory: 2Gi}", "limits": "{cpu: null, memory: 2Gi}"}
+    )
+    assert container(found)["resources"] == {
+        "requests": {"cpu": "1", "memory": "2Gi"},
+        "limits": {"memory": "2Gi"},
+        "claims": [{"name": "gpu"}],
+    }
+
+
+def test_set_resources_leaves_no_empty_mappings() -> None:
+    live = deployment()
+    live["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "2"}}
+    assert container(wanted("setResources", live, {"container": "app", "limits": "{cpu: null}"}))["resources"] == {}
+
+
+def test_labels_and_annotations_are_set_and_removed() -> None:
+    live = {"kind": "Deployment", "metadata": {"labels": {"a": "b", "c": "d"}}}
+    assert wanted("label", live, {"labels": "{a: null, e: f}"}).body["metadata"]["labels"] == {"c": "d", "e": "f"}
+    found = wanted("annotate", live, {"annotations": "{e: f}"}).body["metadata"]
+    assert found == {"labels": {"a": "b", "c": "d"}, "annotations": {"e": "f"}}
+
+
+def test_pausing_and_resuming() -> None:
+    assert wanted("rolloutPause", deployment()).body["spec"]["paused"] is True
+    assert wanted("rolloutResume", deployment(paused=True)).body == deployment()
+    for action in ("rolloutPause", "rolloutResume"):
+        with pytest.raises(ActionRefused, match=f"{action} is for a Deployment, not for a StatefulSet"):
+            wanted(action, {**deployment(), "kind": "StatefulSet"})
+
+
+def test_cordoning() -> None:
+    node = {"kind": "Node", "metadata": {"name": "n"}, "spec": {"taints": [{"key": "a"}]}}
+    cordoned = wanted("cordon", node).body
+    assert cordoned["spec"] == {"taints": [{"key": "a"}], "unschedulable": True}
+    assert wanted("uncordon", cordoned).body == node
+
+
+def pod(**meta: Any) -> dict[str, Any]:
+    owner = {"kind": "ReplicaSet", "controller": True}
+    return {"metadata": {"namespace": "shop", "name": "web-1", "ownerReferences": [owner], **meta}, "spec": {}}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "leaves"),
+    [
+        (pod(), True),
+        (pod(ownerReferences=[]), True),  # and keeps the drain from being planned
+        (pod(ownerReferences=[{"kind": "DaemonSet", "controller": True}]), False),
+        (pod(annotations={"kubernetes.io/config.mirror": "x"}), False),
+        (pod(deletionTimestamp=MADE_AT), False),
+        ({**pod(), "status": {"phase": "Succeeded"}}, False),
+        ({**pod(), "status": {"phase": "Failed"}}, False),
+        ({**pod(), "status": {"phase": "Running"}}, True),
+    ],
+)
+def test_which_pods_a_drain_takes_away(candidate: dict[str, Any], leaves: bool) -> None:
+    assert has_to_leave(candidate) == leaves
+
+
+def test_a_drain_of_too_many_is_refused() -> None:
+    demand_evictable([pod()] * MAX_PODS, may_lose_data=False)
+    with pytest.raises(ActionRefused, match="33 pods would have to leave, more than 32"):
+        demand_evictable([pod()] * (MAX_PODS + 1), may_lose_data=False)
+
+
+def test_the_end_of_a_log_is_short_and_redacted_before_it_is_cut() -> None:
+    secret = "password=" + "x" * 2000
+    assert tail(f"first\n{secret}\nlast") == "first\npassword=[redacted]\nlast"
+    assert len(tail("ä" * 5000).encode()) <= LOG_BYTES
+    assert tail("a\x1b[31mb") == "a?[31mb"
+
+
+def test_a_name_of_a_job_is_the_same_whenever_it_is_tried() -> None:
+    first = making.execution(making.runbook())
+    other = making.execution(making.runbook(), uid="0f0c2a6e-0000-4000-8000-000000000002")
+    assert job_name(first, "run") == job_name(first, "run") != job_name(other, "run")
+    assert len({job_name(first, "run.1"), job_name(first, "run-1")}) == 2
+    assert len(job_name(first, "x" * 40)) <= 63
+
+
+def change(name: str) -> Change:
+    return Change(path=f"/pods/shop/{name}", before='"uid"')
+
+
+@pytest.mark.parametrize(
+    ("planned", "now", "partial", "fits"),
+    [
+        (["a"], ["a"], False, True),
+        (["a", "b"], ["a"], False, False),
+        (["a", "b"], ["a"], True, True),
+        (["a", "b"], [], True, True),
+        (["a"], ["a", "b"], True, False),
+        ([], ["a"], True, False),
+    ],
+)
+def test_what_is_done_is_what_was_approved(planned: list[str], now: list[str], partial: bool, fits: bool) -> None:
+    offered = PlannedStep(name="drain", action="drain", changes=[change(name) for name in planned])
+    found = PlannedStep(name="drain", action="drain", changes=[change(name) for name in now])
+    assert Prepared(found, {}, partial=partial).fits(offered) == fits

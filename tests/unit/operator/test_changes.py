@@ -18,7 +18,6 @@ from interlock.operator.changes import (
     allowed,
     differences,
     is_secret,
-    merge_patch,
     pointer,
     read,
     restored,
@@ -26,6 +25,7 @@ from interlock.operator.changes import (
     show,
     shown,
 )
+from interlock.operator.patches import merge_patch
 
 few = settings(max_examples=40)  # objects are large: drawing them is what costs time
 KEY = b"a key that the operator keeps"

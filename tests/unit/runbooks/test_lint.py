@@ -1,11 +1,14 @@
 """Lint says what the schema cannot see, each rule at its line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from interlock.runbooks.lint import VARIABLES, lint
+from interlock.runbooks.lint import lint
 from interlock.runbooks.loading import catalogue_folder, load_file
+from interlock.runbooks.written import STEP_VARIABLES, VARIABLES
 
 SCALE = (catalogue_folder() / "scale-deployment" / "runbook.yaml").read_text()
 
@@ -66,4 +69,104 @@ def test_names_bound_by_macros_are_known(tmp_path: Path) -> None:
 def test_offers_what_the_operator_offers() -> None:
     from interlock.operator import look
 
-    assert VARIABLES == look.VARIABLES
+    assert VARIABLES | STEP_VARIABLES == look.VARIABLES
+
+
+IMAGE = f"registry.example/tool@sha256:{'a' * 64}"
+SCALING = {"name": "scale", "action": "scale", "with": {"replicas": "${parameters.replicas}"}}
+JOB = {"name": "count", "action": "createJob", "with": {"image": IMAGE, "args": "['${parameters.replicas}']"}}
+YIELDING = {
+    "name": "first",
+    "action": "wait",
+    "with": {"until": "size(pods) > parameters.replicas"},
+    "outputs": {"n": "size(pods)"},
+}
+NAMING = {
+    "name": "use",
+    "action": "scale",
+    "with": {"replicas": "1", "apiVersion": "apps/v1", "kind": "Deployment", "name": "${steps.first.n}"},
+    "bounds": "after.spec.replicas == 1",
+}
+FOR_JOBS = [
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "delete"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+]
+
+
+def steps(tmp_path: Path, *made: dict[str, Any], permissions: list[dict[str, Any]] | None = None, **spec: Any) -> str:
+    """What is found on the scaling runbook with these steps."""
+    body = yaml.safe_load(SCALE)
+    body["spec"] |= {"steps": list(made), **spec}
+    body["spec"]["permissions"] += permissions or []
+    return "\n".join(findings(tmp_path, yaml.safe_dump(body)))
+
+
+def using(expression: str, **step: Any) -> dict[str, Any]:
+    """A step that scales to what an earlier one has yielded."""
+    bounds = {"bounds": "after.spec.replicas <= before.spec.replicas + 1"}
+    return {"name": "use", "action": "scale", "with": {"replicas": f"${{{expression}}}"}, **bounds, **step}
+
+
+def test_steps_that_build_on_each_other_are_fine(tmp_path: Path) -> None:
+    looped = {**YIELDING, "name": "loop", "forEach": "pods.map(p, p.metadata.name)", "outputs": {"n": "size(item)"}}
+    later = using('steps["loop.0"].n + steps.first.n', until="result == result && size(pods) > 0")
+    assert steps(tmp_path, YIELDING, looped, later) == ""
+    assert steps(tmp_path, JOB, using("int(steps.count.logs)"), permissions=FOR_JOBS) == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ([SCALING, using("item")], "unknown name 'item'"),
+        ([{**SCALING, "until": "result == target && before == after"}], "unknown name 'after'"),
+        ([{**SCALING, "forEach": "[item]"}], "unknown name 'item'"),
+        ([{**SCALING, "outputs": {"x": "nope"}}], "unknown name 'nope'"),
+        ([{**SCALING, "bounds": "target == after"}], "unknown name 'target'"),
+        ([{**SCALING, "when": "pods +"}], "does not compile"),
+        ([YIELDING, using("steps.nope.n")], "no step yields as 'nope'"),
+        ([YIELDING, using("steps.first.m")], "step 'first' has no output 'm'"),
+        ([YIELDING, using("steps.first.?m.orValue(1)")], "step 'first' has no output 'm'"),
+        (
+            [YIELDING, using("steps.first.n", needs=[])],
+            "step 'first' need not be done by then",
+        ),
+        ([{**YIELDING, "forEach": "[1]"}, using("steps.first.n")], 'yields as steps["<name>.<index>"]'),
+        ([{**YIELDING, "forEach": "[1]", "maxItems": 2}, using('steps["first.2"].n')], "no step yields as 'first.2'"),
+        ([YIELDING, {**using("steps.first.n"), "bounds": None}], "another step decides what it writes"),
+        ([YIELDING, {**SCALING, "when": "steps.first.n > 1"}], "another step decides what it writes"),
+        ([YIELDING, {**JOB, "with": {"image": IMAGE, "args": "['${steps.first.n}']"}}], "must be known when the plan"),
+        ([YIELDING, NAMING], "with.name: must be known when the plan is made"),
+        ([{**JOB, "bounds": "after == before"}], "bounds nothing: it patches no object"),
+        ([SCALING, {"name": "cordon", "action": "cordon"}], "acts on a Node"),
+        ([{**SCALING, "name": f"s{n}", "forEach": "[1]", "maxItems": 16} for n in range(3)], "could have 48 steps"),
+        ([SCALING, JOB], "a step needs to create jobs, but no rule allows it"),
+        ([SCALING, JOB], "undo deletes the Job"),
+        ([SCALING, JOB], "the Job's log is kept"),
+        ([SCALING, {"name": "x", "action": "evictPod", "with": {"name": "a"}}], "create pods/eviction"),
+        ([SCALING, {"name": "x", "action": "deletePod", "with": {"name": "a"}}], "delete pods, but no rule"),
+    ],
+)
+def test_finds_in_steps(tmp_path: Path, made: list[dict[str, Any]], said: str) -> None:
+    assert said in steps(tmp_path, *[{k: v for k, v in step.items() if v is not None} for step in made])
+
+
+NODE: dict[str, Any] = {
+    "scope": "Cluster",
+    "targets": [{"apiVersion": "v1", "kind": "Node"}],
+    "parameters": [],
+    "allowedPaths": ["/spec/unschedulable"],
+    "preconditions": [{"name": "broken", "expression": "target.spec != {}", "message": "It is ready."}],
+    "verification": {"checks": [{"name": "cordoned", "expression": "target.spec.unschedulable"}]},
+}
+CORDON, DRAIN = {"name": "cordon", "action": "cordon"}, {"name": "drain", "action": "drain"}
+
+
+def test_a_drain_comes_after_a_cordon(tmp_path: Path) -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]}]
+    rules.append({"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
+    assert steps(tmp_path, CORDON, DRAIN, permissions=rules, **NODE) == ""
+    assert "drains a node that still takes new pods" in steps(tmp_path, DRAIN, permissions=rules, **NODE)
+    beside = {**DRAIN, "needs": []}
+    assert "drains a node that still takes new pods" in steps(tmp_path, CORDON, beside, permissions=rules, **NODE)
+    assert "a drain lists pods" in steps(tmp_path, CORDON, DRAIN, permissions=rules[:1], **NODE)
+    assert "is not for cluster-scoped targets" in steps(tmp_path, CORDON, DRAIN, JOB, permissions=rules, **NODE)

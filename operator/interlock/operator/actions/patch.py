@@ -1,37 +1,49 @@
-"""Actions that set fields of one object: patch and scale."""
+"""Actions that set fields of any one object: patch, JSON patch, label, annotate."""
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from interlock.crds import actions as contract
-from interlock.operator.actions.base import ActionRefused, Scene, Wanted
+from interlock.operator.actions.base import ActionRefused
+from interlock.operator.actions.writing import Scene, Wanted, Write
+from interlock.operator.patches import NotApplicable, patched
 
 
-class Patch:
+class Patch(Write):
     """A merge patch on one object."""
-
-    needs: frozenset[str] = frozenset()
 
     def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
         """The object with the patch merged into it."""
-        body = yaml.safe_load(contract.Patch.parse(arguments).merge)
-        return Wanted(merged(scene.live, body))
+        return Wanted(merged(scene.live, contract.Patch.parse(arguments).merge))
 
 
-class Scale:
-    """A number of replicas."""
-
-    needs: frozenset[str] = frozenset()
+class JsonPatch(Write):
+    """A JSON patch on one object."""
 
     def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
-        """The workload with the wanted number of replicas."""
-        replicas = contract.Scale.parse(arguments).replicas
-        if "replicas" not in (scene.live.get("spec") or {}):
-            raise ActionRefused(f"{scene.live.get('kind')} has no spec.replicas to set")
-        return Wanted(merged(scene.live, {"spec": {"replicas": replicas}}))
+        """The object with all operations applied."""
+        try:
+            return Wanted(patched(scene.live, contract.JsonPatch.parse(arguments).ops))
+        except NotApplicable as refused:
+            raise ActionRefused(str(refused)) from refused
+
+
+class Label(Write):
+    """Labels of one object."""
+
+    def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
+        """The object with these labels set, and those that are null removed."""
+        return Wanted(merged(scene.live, {"metadata": {"labels": contract.Label.parse(arguments).labels}}))
+
+
+class Annotate(Write):
+    """Annotations of one object."""
+
+    def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
+        """The object with these annotations set, and those that are null removed."""
+        annotations = contract.Annotate.parse(arguments).annotations
+        return Wanted(merged(scene.live, {"metadata": {"annotations": annotations}}))
 
 
 def merged(value: Any, patch: Any) -> Any:

@@ -1,19 +1,20 @@
-"""Actions on a workload's rollout: undo to an existing revision, restart."""
+"""Actions on a workload's rollout: undo to an existing revision, restart, pause, resume."""
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
 from interlock.crds import actions as contract
-from interlock.operator.actions.base import ActionRefused, Scene, Wanted
+from interlock.operator.actions.base import ActionRefused
 from interlock.operator.actions.patch import merged
+from interlock.operator.actions.writing import Scene, Wanted, Write
 from interlock.operator.look import revision_number
 
 _HASH_LABEL = "pod-template-hash"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
-class RolloutUndo:
+class RolloutUndo(Write):
     """The pod template of an existing revision, exactly."""
 
     needs = frozenset({"revisions"})
@@ -25,8 +26,7 @@ class RolloutUndo:
             ActionRefused: it is no Deployment, it is paused, or there is no such revision.
         """
         parsed = contract.RolloutUndo.parse(arguments)
-        if scene.live.get("kind") != "Deployment":
-            raise ActionRefused(f"rolloutUndo is for a Deployment, not for a {scene.live.get('kind')}")
+        _demand_deployment(scene.live, "rolloutUndo")
         if scene.live["spec"].get("paused"):
             raise ActionRefused("the Deployment is paused: resume it, or nothing would be rolled out")
         revisions = scene.variables["revisions"]
@@ -70,10 +70,8 @@ def _origin(live: Mapping[str, Any], revisions: Any) -> Mapping[str, str] | None
     return None
 
 
-class RolloutRestart:
+class RolloutRestart(Write):
     """New pods by the workload's own strategy."""
-
-    needs: frozenset[str] = frozenset()
 
     def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
         """The workload with a template that differs only in the time of restart."""
@@ -84,3 +82,28 @@ class RolloutRestart:
             raise ActionRefused("the rollout is paused: resume it, or nothing would be restarted")
         stamp = {"spec": {"template": {"metadata": {"annotations": {_RESTARTED: scene.made_at}}}}}
         return Wanted(merged(scene.live, stamp))
+
+
+class RolloutPause(Write):
+    """A Deployment that rolls nothing out."""
+
+    def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
+        """The Deployment, paused."""
+        contract.RolloutPause.parse(arguments)
+        _demand_deployment(scene.live, "rolloutPause")
+        return Wanted(merged(scene.live, {"spec": {"paused": True}}))
+
+
+class RolloutResume(Write):
+    """A Deployment that rolls out again."""
+
+    def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
+        """The Deployment, not paused."""
+        contract.RolloutResume.parse(arguments)
+        _demand_deployment(scene.live, "rolloutResume")
+        return Wanted(merged(scene.live, {"spec": {"paused": None}}))
+
+
+def _demand_deployment(live: Mapping[str, Any], action: str) -> None:
+    if live.get("kind") != "Deployment":
+        raise ActionRefused(f"{action} is for a Deployment, not for a {live.get('kind')}")
