@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue
@@ -45,6 +46,10 @@ def intend(session: Session, ready: Prepared) -> None:
     session.add(Event(event="StepStarted", step=name, data=ready.intent))
 
 
+Failed = Callable[[Error, object], None]
+"""Records that something has failed, and why."""
+
+
 @dataclass(frozen=True)
 class Effect:
     """An intent that is durable, forth or back."""
@@ -54,7 +59,7 @@ class Effect:
     marks: Callable[[str], bool]
     looks: int
     happened: Callable[[Mapping[str, JsonValue]], Awaitable[Pause | None]]
-    failed: Callable[[Error, object], None]
+    failed: Failed
     again: Callable[[], Awaitable[None]]
 
 
@@ -75,6 +80,11 @@ class Effects:
     async def _begin(self, session: Session, name: str) -> None:
         step = session.state.steps.get(name)
         attempt = (step.attempt if step else session.state.resumed.get(name, 0)) + 1
+        if ready := await self._looked(session, name, attempt):
+            intend(session, ready)
+
+    async def _looked(self, session: Session, name: str, attempt: int) -> Prepared | None:
+        """What a step would do now; None if it has failed, as it must not or cannot be done."""
         try:
             ready = await self._steps.prepare(self._facts.subject(session), session.node(name), attempt=attempt)
             _as_planned(session, name, ready)
@@ -83,7 +93,8 @@ class Effects:
         except (StepRefused, Forbidden, Invalid) as refused:
             self._refuse(session, name, "Refused", refused)
         else:
-            intend(session, ready)
+            return ready
+        return None
 
     def _refuse(self, session: Session, name: str, error: Error, why: object) -> None:
         if name not in session.state.steps or session.state.steps[name].retry_at is not None:
@@ -214,7 +225,7 @@ class Effects:
         if isinstance(came, Acted):
             return await effect.happened(came.data)
         session.memory.prepared[effect.step] = ready
-        return self._wait(session, effect.step, came)
+        return self._wait(session, effect.step, came, effect.failed)
 
     async def _find_out(self, session: Session, effect: Effect, *, refused: bool = False) -> Pause | None:
         """What came of an effect: its mark tells; a refused one did not happen, unless an earlier attempt did."""
@@ -248,7 +259,7 @@ class Effects:
             return None
         if isinstance(settled, Waiting):
             self._acted(session, step, data)
-            return self._wait(session, node.name, settled)
+            return self._wait(session, node.name, settled, partial(self._fail, session, node.name))
         session.set_condition("Progressing", False, "Done", "")
         outputs = {"outputs": dict(settled.outputs)} if settled.outputs else {}
         session.add(Event(event="StepSucceeded", step=node.name, data={**data, **outputs}))
@@ -258,12 +269,13 @@ class Effects:
         if not step.acted:
             session.add(Event(event="StepActed", step=step.name, data=data))
 
-    def _wait(self, session: Session, name: str, waiting: Waiting) -> Pause | None:
-        """Not yet: until the step's time is over. How far it has come is shown."""
+    def _wait(self, session: Session, name: str, waiting: Waiting, failed: Failed) -> Pause | None:
+        """Not yet: until the time of the step, or of its undo, is over. How far it has come is shown."""
         now = self._clock()
         ends = deadline(session.node(name).step, session.state.steps[name])
         if now >= ends:
-            self._fail(session, name, "TimedOut", waiting.message)
+            session.memory.prepared.pop(name, None)
+            failed("TimedOut", waiting.message)
             return None
         session.set_condition("Progressing", True, "Waiting", f"{name}: {waiting.message}")
         return Pause(min(self._rhythm.poll, max(0.0, (ends - now).total_seconds())))
@@ -273,7 +285,13 @@ class Effects:
         about = self._facts.subject(session)
         ready = session.memory.prepared.get(step.name)
         if ready is None:
-            ready = session.memory.prepared[step.name] = await self._steps.prepare(about, node, attempt=step.attempt)
+            ready = await self._looked(session, step.name, step.attempt)
+            if ready is None:
+                return None
+        if ready.skipped:
+            intend(session, ready)
+            return None
+        session.memory.prepared[step.name] = ready
         view = about.view.giving(item=node.item, steps=dict(about.outputs or {}))
         failing = await self._facts.failing({step.name: ready.condition or Condition()}, view)
         if not failing:

@@ -150,7 +150,7 @@ class Session:
         self.unshown = True
 
     def request(self) -> Request:
-        """What the core decides on."""
+        """What the core decides on; a question that is not written yet has no head that an answer could name."""
         spec, runbook = self.execution.spec, self.memory.runbook
         within = runbook.spec.verification.within_seconds if runbook and runbook.spec.verification else 0
         return Request(
@@ -166,7 +166,7 @@ class Session:
             expires_at=core.parse_time(self.plan.expires_at) if self.plan else None,
             verify_within=timedelta(seconds=within),
             time_limit=timedelta(seconds=runbook.spec.timeout_seconds if runbook else 0),
-            head=self.head,
+            head="" if self.pending else self.head,
         )
 
     @property

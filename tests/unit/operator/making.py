@@ -1,6 +1,6 @@
 """Executions and runbooks for tests of the operator's pure parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interlock.crds.execution import Plan, RunbookExecution, RunbookExecutionSpec
@@ -8,8 +8,11 @@ from interlock.crds.runbook import Runbook
 
 REQUESTER = "alice"
 UID = "0f0c2a6e-0000-4000-8000-000000000001"
+TARGET_UID = "1b3c"
 CREATED = "2026-01-01T00:00:00.000Z"
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web"}
+
+ARGUMENTS = {"scale": {"replicas": "3"}, "wait": {"until": "true"}, "assert": {"expression": "true"}}
 
 
 def digest(number: int) -> str:
@@ -17,10 +20,10 @@ def digest(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-def runbook(steps: Sequence[str] = ("scale",), **spec: Any) -> Runbook:
-    """A runbook whose steps scale the target; a Handover if there are none."""
+def runbook(steps: Sequence[str | Mapping[str, Any]] = ("scale",), **spec: Any) -> Runbook:
+    """A runbook whose steps scale the target, where nothing else is said of them; a Handover if there are none."""
     remediation = {
-        "steps": [{"name": name, "action": "scale", "with": {"replicas": "3"}} for name in steps],
+        "steps": [_step(name=step) if isinstance(step, str) else _step(**step) for step in steps],
         "verification": {"checks": [{"name": "ready", "expression": "true"}], "withinSeconds": 60},
     }
     return Runbook.model_validate(
@@ -37,6 +40,10 @@ def runbook(steps: Sequence[str] = ("scale",), **spec: Any) -> Runbook:
             },
         }
     )
+
+
+def _step(*, name: str, action: str = "scale", **more: Any) -> dict[str, Any]:
+    return {"name": name, "action": action, "with": ARGUMENTS[action], **more}
 
 
 def request(of: Runbook, **changes: Any) -> RunbookExecutionSpec:
@@ -75,5 +82,5 @@ def execution(of: Runbook, *, uid: str = UID, **changes: Any) -> RunbookExecutio
 def plan(number: int, *, quorum: int, expires_at: str) -> Plan:
     """An offered plan, told from others by its number."""
     return Plan(
-        digest=digest(number), target_uid="1b3c", made_at=CREATED, expires_at=expires_at, quorum=quorum, steps=[]
+        digest=digest(number), target_uid=TARGET_UID, made_at=CREATED, expires_at=expires_at, quorum=quorum, steps=[]
     )

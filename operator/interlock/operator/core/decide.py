@@ -144,9 +144,8 @@ EFFECTS = (FinishSteps, FinishUndo)
 
 MAX_REPLANS = 3
 JOURNAL_ENTRIES = 256
-JOURNAL_RESERVE = 96
-"""Entries kept for undoing and ending: the steps of one round, and for each of 32 an intent and an outcome."""
-_LAST_ENTRIES = 8
+_LAST_ENTRIES = 9
+"""One undo with all its new intents, a question to a person, the answer, and the end."""
 
 
 def end(phase: Phase, reason: str, message: str = "") -> Append:
@@ -207,27 +206,37 @@ def _halt(state: State, request: Request, now: datetime) -> Append | None:
     if state.clock_from is not None and now >= state.clock_from + request.time_limit:
         message = f"not done within {request.time_limit.total_seconds():.0f} s"
         return Append(Event(event="Halted", data={"reason": "TimedOut", "message": message}))
-    if state.entries >= JOURNAL_ENTRIES - JOURNAL_RESERVE:
+    if state.entries + _way_back(state, request) > JOURNAL_ENTRIES:
         message = f"the journal has {state.entries} of {JOURNAL_ENTRIES} entries: what is left is kept for the undo"
         return Append(Event(event="Halted", data={"reason": "JournalFull", "message": message}))
     return None
 
 
+def _way_back(state: State, request: Request) -> int:
+    """Entries to keep: an intent and an outcome for what is not done, as many for each undo, and the end."""
+    unfinished = sum(name not in state.steps or state.steps[name].outcome is None for name in request.needs)
+    return 4 * unfinished + 2 * sum(s.changed_something for s in state.steps.values()) + _LAST_ENTRIES
+
+
+def _is_full(state: State) -> bool:
+    return state.entries > JOURNAL_ENTRIES - _LAST_ENTRIES
+
+
 def _stopping(state: State) -> Next | None:
     """What must be known first: what came of every effect that is under way."""
     acting = tuple(s for s in state.open_steps if s.may_be_acting)
-    if clear := tuple(s for s in acting if not s.unclear):
+    if clear := tuple(s for s in acting if not s.asks):
         return FinishSteps(clear, stopping=True)
-    return _ask(acting[0]) if acting else None
+    return _ask(acting[0]) if acting and not _is_full(state) else None
 
 
 def _forwards(state: State, request: Request, now: datetime) -> Next:
-    asking = next((s for s in state.steps.values() if s.unclear), None)
+    asking = next((s for s in state.steps.values() if s.asks), None)
     ready = tuple(name for name in request.needs if _is_ready(name, state, request, now))
     if ready and asking is None:
         return BeginSteps(ready)
     # A question does not wait for what only looks, but for effects under way: their outcomes would change the head.
-    if busy := tuple(s for s in state.open_steps if not s.unclear and (asking is None or s.may_be_acting)):
+    if busy := tuple(s for s in state.open_steps if not s.asks and (asking is None or s.may_be_acting)):
         return FinishSteps(busy)
     if asking is not None:
         return _ask(asking)
@@ -252,10 +261,10 @@ def _ask(step: StepState) -> Append:
 
 def _backwards(state: State, request: Request) -> Next:
     if step := state.open_undo:
-        return _ask(step) if step.unclear else FinishUndo(step)
+        return _ask(step) if step.asks else FinishUndo(step)
     if first := _stopping(state):
         return first
-    if state.entries > JOURNAL_ENTRIES - _LAST_ENTRIES:
+    if _is_full(state):
         return end("Failed", "JournalFull", f"{state.trouble_message}; no room in the journal to undo the rest")
     undo = state.trouble == "UndoDecided" or (request.undoes and state.undo_wanted)
     if undo and (step := state.to_undo()):
@@ -285,6 +294,8 @@ def _reverting(state: State, request: Request, now: datetime) -> Next:
     if now < state.revert_at and request.cancelled is None:
         return WaitUntil(state.revert_at)
     if step := state.to_undo():
+        if _is_full(state):
+            return end("Failed", "JournalFull", "the measure helped; no room in the journal to put back the rest")
         return BeginUndo(step)
     if stuck := [s.name for s in state.steps.values() if s.undo_outcome == "Failed"]:
         return end("Failed", "RevertFailed", f"the measure helped, but could not be put back: {', '.join(stuck)}")

@@ -30,7 +30,7 @@ def stopped(name: str, why: object) -> Event:
 
 
 def deadline(definition: Step, step: StepState) -> datetime:
-    """When the step's time is over; counted from its first intent, or from a person's word to go on."""
+    """When the time of the step, or of its undo, is over."""
     return step.started_at + timedelta(seconds=definition.timeout_seconds)
 
 

@@ -23,6 +23,7 @@ class StepState:
     name: str
     intent: Mapping[str, JsonValue]
     started_at: datetime
+    """Since when its time runs: the first intent, a person's word to go on, or the first intent of its undo."""
     attempt: int = 1
     tries: int = 1
     looks: int = 1
@@ -88,6 +89,7 @@ class State:
     clock_from: datetime | None = None
     """Since when the execution's time runs: its first intent, or what a person decided last."""
     steps: Mapping[str, StepState] = field(default_factory=dict)
+    """By name, in the order of their latest intents: what wrote to one object later is put back earlier."""
     verification_started_at: datetime | None = None
     verified: bool = False
     revert_at: datetime | None = None
@@ -113,7 +115,7 @@ class State:
         return next((s for s in self.steps.values() if s.undo_is_open), None)
 
     def to_undo(self) -> StepState | None:
-        """The last step that had an effect and whose undo has not begun."""
+        """The step with the last intent of those that had an effect and whose undo has not begun."""
         return next((s for s in reversed(list(self.steps.values())) if s.can_be_undone and s.undo_intent is None), None)
 
     def outputs(self) -> Mapping[str, JsonValue]:
@@ -157,7 +159,7 @@ def _apply(state: State, event: Event, at: datetime) -> State:
         case "Halted":
             return _troubled(state, cast(Trouble, event.data["reason"]), event)
         case "UndoStarted" | "UndoSucceeded" | "UndoFailed":
-            return _undo(state, event)
+            return _undo(state, event, at)
         case "PersonNeeded":
             return replace(state, phase="AwaitingPerson", person_needed_for=event.step)
         case "PersonDecided":
@@ -174,6 +176,10 @@ def _with(state: State, step: StepState) -> State:
     return replace(state, steps={**state.steps, step.name: step})
 
 
+def _without(state: State, name: str) -> State:
+    return replace(state, steps={other: step for other, step in state.steps.items() if other != name})
+
+
 def _verified(state: State, event: Event) -> State:
     revert_at = event.data.get("revertAt")
     if not isinstance(revert_at, str):
@@ -183,12 +189,13 @@ def _verified(state: State, event: Event) -> State:
 
 def _step(state: State, event: Event, at: datetime) -> State:
     name = event.step or ""
-    before = state.steps.get(name)
     state = replace(state, begun=True, clock_from=state.clock_from or at)
     if event.event == "StepStarted":
-        return replace(_with(state, _started(state, name, before, event, at)), phase="Running")
-    if event.event == "StepSkipped" or before is None:
+        started = _started(state, name, event, at)
+        return replace(_with(_without(state, name), started), phase="Running")
+    if event.event == "StepSkipped":
         return replace(_with(state, StepState(name, event.data, at, outcome="Skipped")), phase="Running")
+    before = state.steps[name]
     if event.event == "StepActed":
         return _with(state, replace(before, acted=True))
     if event.event == "StepSucceeded":
@@ -199,7 +206,8 @@ def _step(state: State, event: Event, at: datetime) -> State:
     return _failed(state, before, event)
 
 
-def _started(state: State, name: str, before: StepState | None, event: Event, at: datetime) -> StepState:
+def _started(state: State, name: str, event: Event, at: datetime) -> StepState:
+    before = state.steps.get(name)
     attempt = (before.attempt if before else state.resumed.get(name, 0)) + 1
     if before is None:
         return StepState(name=name, intent=event.data, started_at=at, attempt=attempt)
@@ -220,7 +228,8 @@ def _failed(state: State, step: StepState, event: Event) -> State:
             return _with(state, replace(asked, asks=frozenset({"Confirm", "Resume", "Undo"})))
         case then:
             failed = _with(state, replace(step, outcome="Failed", goes_on=False))
-            return replace(_troubled(failed, "StepFailed", event), undo_wanted=then != "Stop")
+            undo_wanted = state.undo_wanted and then != "Stop"
+            return replace(_troubled(failed, "StepFailed", event), undo_wanted=undo_wanted)
 
 
 def _verdicts(event: Event) -> frozenset[Verdict]:
@@ -228,11 +237,12 @@ def _verdicts(event: Event) -> frozenset[Verdict]:
     return frozenset(cast(list[Verdict], listed)) if isinstance(listed, list) else frozenset()
 
 
-def _undo(state: State, event: Event) -> State:
+def _undo(state: State, event: Event, at: datetime) -> State:
     step = state.steps[event.step or ""]
     if event.event == "UndoStarted":
         begun = replace(
             step,
+            started_at=at if step.undo_intent is None else step.started_at,
             undo_intent=event.data,
             undo_outcome=None,
             undo_attempts=step.undo_attempts + 1,
@@ -252,20 +262,27 @@ def _back(state: State) -> Phase:
 
 
 def _decided(state: State, event: Event, at: datetime) -> State:
-    """A person's word stands for the outcome that no probe could tell."""
-    step = replace(state.steps[event.step or ""], unclear="", asks=_NONE)
+    """A person's word stands for the outcome that no probe could tell; no time runs while it is awaited."""
+    step = replace(state.steps[event.step or ""], unclear="", asks=_NONE, started_at=at)
     undoing = step.undo_intent is not None
-    state = replace(state, person_needed_for=None, clock_from=at, phase=_back(state) if undoing else "Running")
+    state = replace(
+        state,
+        person_needed_for=None,
+        clock_from=at,
+        steps={s.name: s if s.outcome else replace(s, started_at=at) for s in state.steps.values()},
+        phase=_back(state) if undoing else "Running",
+    )
     match event.data["verdict"], undoing:
         case "Confirm", False:
             return _with(state, replace(step, outcome="Succeeded"))
         case "Confirm", True:
             return _with(state, replace(step, undo_outcome="Succeeded"))
         case "Resume", False if step.changed_something:
-            return _with(state, replace(step, outcome=None, goes_on=True, started_at=at))
-        case "Resume", False:
-            steps = {name: s for name, s in state.steps.items() if name != step.name}
-            return replace(state, steps=steps, resumed={**state.resumed, step.name: step.attempt})
+            return _with(state, replace(step, outcome=None, goes_on=True))
+        case "Resume", False if state.trouble is None:
+            return replace(_without(state, step.name), resumed={**state.resumed, step.name: step.attempt})
+        case "Resume", False:  # it goes back already: the undo looks for itself whether there is anything to put back
+            return _with(state, replace(step, outcome="Succeeded"))
         case _, True:
             return _with(state, replace(step, undo_intent=None, undo_outcome=None))
         case _:
