@@ -49,6 +49,8 @@ class Scenario:
     ends: tuple[str, str]
     """The phase and the reason of an undisturbed end."""
     people: People = lambda run, _: run.approve()
+    ordered: bool = True
+    """Whether its steps follow one another; else those side by side may come to their ends in any order."""
     ready: Callable[[Json], bool] = lambda _: True
     """Whether the target has settled, so that the fault can be asked about."""
 

@@ -61,11 +61,12 @@ def _without_intent(journal: tuple[Entry, ...] | list[Entry]) -> Iterator[str]:
             yield f"{entry.event} of {entry.step} without an intent"
 
 
-def differences(expected: Outcome, got: Outcome) -> Iterator[str]:
-    """In what a run differs from an undisturbed one of the same runbook."""
+def differences(expected: Outcome, got: Outcome, *, ordered: bool = True) -> Iterator[str]:
+    """In what a run differs from an undisturbed one of the same runbook; unordered steps may interleave otherwise."""
+    story = told if ordered else _by_step
     for what, wanted, found in (
         ("end", end(expected), end(got)),
-        ("journal", told(expected), told(got)),
+        ("journal", story(expected), story(got)),
         ("end state", _state(expected), _state(got)),
         ("effects", sorted(expected.written.effects.elements()), sorted(got.written.effects.elements())),
     ):
@@ -88,6 +89,11 @@ def told(outcome: Outcome) -> list[Told]:
             story.remove((entry.event, entry.step))
         story.append((entry.event, entry.step))
     return story
+
+
+def _by_step(outcome: Outcome) -> list[Told]:
+    """The same, step after step, and what happened before and after all of them."""
+    return sorted(told(outcome), key=lambda entry: entry[1] or "")
 
 
 def _state(outcome: Outcome) -> str:

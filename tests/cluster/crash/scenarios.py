@@ -118,6 +118,7 @@ BRANCHES = Scenario(
     ),
     pair,
     ("Succeeded", "Verified"),
+    ordered=False,
 )
 RETRIED = Scenario(
     "retried",

@@ -1,12 +1,12 @@
 """Killed at every request and every commit of a run: the next operator ends it as if nothing had happened.
 
 What a run asks and commits is counted in an undisturbed one; then it is done again for each of these points, and the
-operator is killed there. `make test` leaves out deaths that leave nothing behind that another one does not: an answer
-to a read that nobody sees changes nothing, so to die after it is to die before the next request. `make crash` leaves
-out nothing.
+operator is killed there. `make crash` walks every point of every scenario. `make test` walks one of them, without the
+deaths after reads: an answer that nobody sees changes nothing, so to die after it is to die before the next request;
+of the other scenarios it walks the deaths around their effects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from tests.cluster.crash.scenarios import ALL, SUCCEEDS, UNDONE
@@ -20,16 +20,26 @@ TELLING = (SUCCEEDS,)
 FULL = pytest.mark.crash
 
 
-def deaths(calls: Sequence[Call], *, all_of_them: bool) -> list[tuple[Call, When]]:
-    """Where a run can die."""
-    return [(call, when) for call in calls for when in BOTH if all_of_them or when == "before" or call.writes]
+def everywhere(calls: Sequence[Call]) -> list[tuple[Call, When]]:
+    """Before and after each request."""
+    return [(call, when) for call in calls for when in BOTH]
 
 
-def walk(lane: Lane, scenario: Scenario, *, all_of_them: bool) -> list[str]:
-    """Dies at every request of the scenario, one run each; what went wrong."""
+def that_differ(calls: Sequence[Call]) -> list[tuple[Call, When]]:
+    """Without those after reads."""
+    return [(call, when) for call, when in everywhere(calls) if when == "before" or call.writes]
+
+
+def effects_only(calls: Sequence[Call]) -> list[tuple[Call, When]]:
+    """Around the effects: where intents and outcomes meet the cluster."""
+    return [(call, when) for call in calls for when in BOTH if call.who == "runner" and call.writes]
+
+
+def walk(lane: Lane, scenario: Scenario, choose: Callable[[Sequence[Call]], list[tuple[Call, When]]]) -> list[str]:
+    """Dies at each chosen point of the scenario, one run each; what went wrong."""
     expected, calls, _ = rehearsed(lane, scenario)
     wrong = []
-    for call, when in deaths(calls, all_of_them=all_of_them):
+    for call, when in choose(calls):
         least = int(call.method != "GET")  # how often it looks while it waits differs from run to run
         found = trial(lane, scenario, expected, at(call.point, death(lane.kill, when)), deaths=least)
         wrong += [f"killed {when} {call}: {what}" for what in found]
@@ -39,7 +49,14 @@ def walk(lane: Lane, scenario: Scenario, *, all_of_them: bool) -> list[str]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", TELLING, ids=str)
 def test_killed_at_every_request_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, all_of_them=False)
+    wrong = walk(own_lane, scenario, that_differ)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("scenario", ALL[1:], ids=str)
+def test_killed_around_every_effect_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
+    wrong = walk(own_lane, scenario, effects_only)
     assert not wrong, "\n".join(wrong)
 
 
@@ -47,7 +64,7 @@ def test_killed_at_every_request_it_ends_the_same(own_lane: Lane, scenario: Scen
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", ALL, ids=str)
 def test_killed_before_and_after_every_request_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, all_of_them=True)
+    wrong = walk(own_lane, scenario, everywhere)
     assert not wrong, "\n".join(wrong)
 
 

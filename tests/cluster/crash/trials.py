@@ -36,7 +36,7 @@ def trial(lane: Lane, scenario: Scenario, expected: Outcome, disturb: Disturb, *
             outcome = lane.carry_out(scenario, disturb)
         except (AssertionError, TimeoutError) as failure:
             return [str(failure)]
-        if wrong := [*violations(outcome), *differences(expected, outcome)]:
+        if wrong := [*violations(outcome), *differences(expected, outcome, ordered=scenario.ordered)]:
             return wrong
         if outcome.deaths >= deaths:
             return []
