@@ -152,3 +152,12 @@ async def test_the_runner_may_no_more_than_it_was_granted(stage: Stage) -> None:
     named = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings"}
     with pytest.raises(Forbidden, match="cannot patch resource"):
         await stage.plan("label", {"labels": "{a: b}", **named})
+
+
+async def test_a_query_is_about_the_target(stage: Stage) -> None:
+    query = {"promql": 'up{app="${target.metadata.name}"}', "satisfies": "value > 0.0"}
+    ready = await stage.plan("assert", query)
+    assert ready.condition is not None
+    assert ready.condition.promql == 'up{app="web"}'
+    assert ready.planned.note == 'asserts up{app="web"} satisfies value > 0.0'
+    assert ready.intent == {"writes": False}

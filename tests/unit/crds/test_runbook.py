@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from tests.unit.crds.samples import RUNBOOK, handover, runbook, runbook_body
 
-from interlock.crds.runbook import Runbook
+from interlock.crds.runbook import PolicyRule, Runbook, refused_power
 
 STEP = RUNBOOK["spec"]["steps"][0]
 CHECKS = RUNBOOK["spec"]["verification"]
@@ -177,3 +177,24 @@ def test_what_the_api_server_returns_is_the_same_runbook() -> None:
     body["metadata"] |= {"uid": "u", "resourceVersion": "1", "generation": 1, "labels": {"a": "b"}}
     body["status"] = {"conditions": []}
     assert Runbook.from_object(body) == runbook()
+
+
+@pytest.mark.parametrize(
+    ("resource", "verb", "may"),
+    [
+        ("pods", "delete", True),
+        ("pods", "create", False),
+        ("pods", "patch", False),
+        ("pods/eviction", "create", True),
+        ("pods/exec", "create", False),
+        ("pods/log", "get", True),
+        ("pods/ephemeralcontainers", "patch", False),
+        ("nodes", "patch", True),
+        ("nodes/proxy", "get", False),
+        ("jobs", "create", True),
+        ("jobs", "deletecollection", False),
+    ],
+)
+def test_which_powers_a_runbook_may_be_granted(resource: str, verb: str, may: bool) -> None:
+    rule = PolicyRule(api_groups=["batch" if resource == "jobs" else ""], resources=[resource], verbs=[verb])
+    assert (refused_power(rule) is None) == may
