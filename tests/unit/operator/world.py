@@ -16,7 +16,6 @@ from interlock.crds.execution import Change, PlannedObject, PlannedStep, Runbook
 from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.crds.runbook import Runbook, Step
-from interlock.operator.actions.base import Condition
 from interlock.operator.api import Api, Conflict, Forbidden, Unavailable
 from interlock.operator.changes import UndoConflict
 from interlock.operator.checks import Checks
@@ -24,20 +23,21 @@ from interlock.operator.core.gates import Case
 from interlock.operator.core.nodes import Node
 from interlock.operator.facts import Facts
 from interlock.operator.look import Observer, View
-from interlock.operator.session import Clock, Session
-from interlock.operator.steps import (
+from interlock.operator.prepared import (
     Acted,
+    Condition,
     MovingObject,
     Prepared,
     Probe,
     Settled,
     StepRefused,
-    Steps,
     Subject,
     Waiting,
     marker,
     undo_marker,
 )
+from interlock.operator.session import Clock, Session
+from interlock.operator.steps import Steps
 
 Choose = Callable[[str, Sequence[str]], str]
 """Chooses an outcome of what is named; the first is the one with which all goes well."""
@@ -187,7 +187,7 @@ class WorldSteps(Steps):
 
     async def act(self, execution: RunbookExecution, ready: Prepared) -> Acted | Waiting:
         await self._world.answers()
-        patch, undo = ready.patch or {}, ready.planned.action == "undo"
+        patch, undo = ready.body or {}, ready.planned.action == "undo"
         entries = self._durable(patch["step"], ready.intent, undo)
         thing = self._world.things[ready.path]
         outcomes = ["succeeds", "is refused", "meets a conflict", "is lost", "has its answer lost", "takes its time"]
