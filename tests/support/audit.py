@@ -95,7 +95,8 @@ class Writes:
 
 
 def _took_effect(event: Json) -> bool:
-    reads = event["verb"] in READS or "dryRun" in event["requestURI"]
+    asked = event.get("requestObject") or {}  # where a deletion says that it is a dry run
+    reads = event["verb"] in READS or "dryRun" in event["requestURI"] or "dryRun" in asked
     return not reads and event["responseStatus"]["code"] < 300
 
 
@@ -132,6 +133,8 @@ def _change(body: Json | None) -> Json | None:
     return {**body, "metadata": meta | ({"annotations": notes} if notes else {})}
 
 
+_POD = re.compile(r"\bTARGET-[a-z0-9]+-[a-z0-9]{5}\b")
+_UID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -139,4 +142,4 @@ def plain(text: str, rename: dict[str, str]) -> str:
     """A text without what differs from run to run: names, uids, times."""
     for name, stand_in in rename.items():
         text = text.replace(name, stand_in)
-    return _TIME.sub("TIME", text)
+    return _UID.sub("UID", _POD.sub("POD", _TIME.sub("TIME", text)))

@@ -180,7 +180,7 @@ class Proxy:
         return await asyncio.shield(task)
 
     async def _answered(self, request: web.Request, body: bytes) -> web.StreamResponse:
-        call = self._numbered(request)
+        call = self._numbered(request, body)
         fault = self.disturb(call) if call is not None else None
         if call is None or fault is None:
             return await self._send(request, body)
@@ -190,7 +190,7 @@ class Proxy:
 
         return await fault(Exchange(call, request, send))
 
-    def _numbered(self, request: web.Request) -> Call | None:
+    def _numbered(self, request: web.Request, body: bytes) -> Call | None:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         self.credentials.add(_credential_id(token))
         self.lease_looks += request.method == "GET" and "/leases/" in request.path
@@ -199,7 +199,8 @@ class Proxy:
             return None
         who = "operator" if token == self.operator_token else "runner"
         lists = "limit" in request.query
-        call = Call(len(self.calls) + 1, who, request.method, what, "dryRun" in request.query, 0, lists)
+        dry_run = "dryRun" in request.query or (request.method == "DELETE" and b'"dryRun"' in body)
+        call = Call(len(self.calls) + 1, who, request.method, what, dry_run, 0, lists)
         self._seen[call.kind] += 1
         call = replace(call, occurrence=self._seen[call.kind])
         self.calls.append(call)

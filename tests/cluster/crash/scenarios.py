@@ -161,4 +161,15 @@ ROLLED_OUT = Scenario(
     ("Succeeded", "Verified"),
     ready=settled,
 )
-ALL = (SUCCEEDS, UNDONE, CANCELLED, BRANCHES, RETRIED, REVERTED, ROLLED_OUT)
+POD_DELETED = Scenario(
+    "pod-deleted",
+    runbook(
+        "crash-pod-deleted",
+        [{"name": "delete", "action": "deletePod", "with": {"name": "${pods[0].metadata.name}"}}],
+        permissions=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "delete"]}],
+    ),
+    lambda name: [deployment(name)],
+    ("Succeeded", "Verified"),
+    ready=settled,
+)
+ALL = (SUCCEEDS, UNDONE, CANCELLED, BRANCHES, RETRIED, REVERTED, ROLLED_OUT, POD_DELETED)
