@@ -22,6 +22,7 @@ from interlock.crds.execution import (
     Target,
 )
 from interlock.crds.execution import new_execution as execution_object
+from interlock.crds.journal import Entry
 from interlock.crds.runbook import Runbook
 from interlock.operator.archive import Archive, ArchivedExecution
 
@@ -85,6 +86,32 @@ def scaling(family: str = "test-scale", **spec: Any) -> Runbook:
         parameters=[{"name": "replicas", "description": "n", "type": "integer", "minimum": 0, "maximum": 9}],
         **spec,
     )
+
+
+def signalled(label: str) -> str:
+    """CEL that is true once the label is set on the target."""
+    return f"target.metadata.labels.?{label}.orValue('') == 'yes'"
+
+
+def waiting(label: str, **step: Any) -> Json:
+    """A step of the label's name that ends when somebody sets it on the target: see `Scene.signal`."""
+    return {"name": label, "action": "wait", "with": {"until": signalled(label)}, **step}
+
+
+def labelling(name: str, *, on: str = "web", **step: Any) -> Json:
+    """A step that sets the label `by` on a Deployment to the Deployment's name."""
+    place = {"apiVersion": "apps/v1", "kind": "Deployment", "name": on}
+    return {
+        "name": name,
+        "action": "patch",
+        "with": {**place, "merge": f"metadata: {{labels: {{by: '{on}'}}}}"},
+        **step,
+    }
+
+
+def happened(execution: RunbookExecution, *kinds: str) -> list[tuple[str, str | None]]:
+    """The journal's entries of these kinds, each with its step, in their order."""
+    return [(entry.event, entry.step) for entry in execution.journal if entry.event in kinds]
 
 
 def deployment(name: str, *, image: str = "app.example/web:1", replicas: int = 1) -> Json:
@@ -163,6 +190,10 @@ class Scene:
         assert answer.ok, answer
         return answer.body
 
+    def signal(self, *labels: str) -> None:
+        """Sets labels for which steps wait: see `waiting`."""
+        self.change({"metadata": {"labels": dict.fromkeys(labels, "yes")}})
+
     def use(self, *runbooks: Runbook) -> None:
         """Publishes runbooks under a version of this namespace's own and grants them here."""
         self.installation.opt_in(self.namespace, runbooks)
@@ -224,6 +255,14 @@ class Scene:
         assert answer.ok, answer
         return RunbookExecution.from_object(answer.body)
 
+    def happens(self, event: str, step: str | None = None, *, name: str = "fix", seconds: float = 60) -> Entry:
+        """The first journal entry of this kind, once it is there."""
+
+        def look() -> Entry | None:
+            return next((e for e in self.execution(name).journal if e.event == event and step in (None, e.step)), None)
+
+        return eventually(f"{event} {step or ''} of {name}", look, seconds)
+
     def reaches(self, *phases: str, name: str = "fix", seconds: float = 60) -> RunbookExecution:
         """Waits for one of the phases; fails at once if it ends in another."""
 
@@ -244,6 +283,18 @@ class Scene:
         assert status.plan is not None
         decision = {"by": who.name, "subject": status.plan.digest, "verdict": verdict}
         return self.append_decision(decision, who, name)
+
+    def answer(self, verdict: str, *, by: Identity | None = None, name: str = "fix") -> Answer:
+        """Decides, as a person who is awaited, on the head of the journal as it is now."""
+        who = by or self.approver
+        head = f"sha256:{self.execution(name).journal[-1].hash}"
+        return self.append_decision({"by": who.name, "subject": head, "verdict": verdict}, who, name)
+
+    def cancel(self, name: str = "fix") -> None:
+        """Cancels as the approver."""
+        cancelled = {"spec": {"cancelled": {"by": self.approver.name, "reason": "enough"}}}
+        answer = self.approver.patch(self.path(name), cancelled)
+        assert answer.ok, answer
 
     def append_decision(self, decision: Json, who: Identity, name: str = "fix") -> Answer:
         """Adds a decision as a person would."""

@@ -57,6 +57,14 @@ def operator(operated: Installation) -> Iterator[Path]:
         assert process.wait(timeout=30) == 0, log.read_text()[-3000:]
 
 
+@pytest.fixture(scope="module")
+def own_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The contract on a lab of a module's own, for tests that kill the operator that leads."""
+    lab = lab_up(tmp_path_factory.mktemp("own") / "lab", nodes=1, monitoring=False, definitions=resources("crds"))
+    yield install(lab)
+    lab.stop()
+
+
 @pytest.fixture
 def scene(operator: Path, operated: Installation) -> Iterator[Scene]:
     """A namespace with a Deployment, people who may ask and approve, and the operator at work."""

@@ -4,40 +4,15 @@ These tests kill the operator that leads, so they have a lab of their own.
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.installation import Installation, install
-from tests.support.scene import Scene, open_namespace, operator_environment, runbook, scaling
+from tests.support.installation import Installation
+from tests.support.processes import operator, own_scene
+from tests.support.scene import Scene, runbook, scaling
 from tests.support.waiting import eventually
 
 from interlock.crds.journal import Event, extend, genesis
-from interlock.crds.manifests import resources
-from interlock.lab import lab_up
-
-
-@pytest.fixture(scope="module")
-def own_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """The contract on a lab of this module's own."""
-    lab = lab_up(tmp_path_factory.mktemp("crash") / "lab", nodes=1, monitoring=False, definitions=resources("crds"))
-    yield install(lab)
-    lab.stop()
-
-
-@contextmanager
-def operator(installation: Installation, data: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """An operator process, killed at the end without a warning."""
-    environment = operator_environment(installation.operator_kubeconfig, data)
-    process = subprocess.Popen([sys.executable, "-m", "interlock.operator"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def effects(installation: Installation, namespace: str) -> list[str]:
@@ -57,12 +32,6 @@ def effects(installation: Installation, namespace: str) -> list[str]:
         ):
             found.append(event["auditID"])
     return found
-
-
-def own_scene(installation: Installation, namespace: str, data: Path) -> Scene:
-    """A scene in a namespace of the own lab."""
-    open_namespace(installation, namespace)
-    return Scene.prepare(installation, namespace, data / "archive.db")
 
 
 def test_killed_between_all_steps_it_finishes_once(own_installation: Installation, tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Cancelled or deleted, wherever it stands: it ends in a known state, and is archived before it goes."""
+
+from collections.abc import Callable
+
+import pytest
+from tests.cluster.operator.test_before_start import guard
+from tests.support.installation import API
+from tests.support.scene import Scene, labelling, runbook, scaling, signalled, waiting
+from tests.support.waiting import eventually
+
+NEVER = {"name": "never", "expression": "false"}
+
+
+def offered(scene: Scene) -> None:
+    scene.ask(scaling("test-stop-offered"), {"replicas": "3"})
+    scene.offered()
+
+
+def held(scene: Scene) -> None:
+    name = guard(scene.admin, scene.namespace)
+    scene.ask(scaling("test-stop-approved"), {"replicas": "3"})
+    scene.offered()
+    assert scene.admin.patch(f"{API}/guardrails/{name}", {"spec": {"stop": True}}).ok
+    assert scene.decide().ok
+    scene.reaches("Approved")
+
+
+def running(scene: Scene) -> None:
+    scene.ask(runbook("test-stop-running", [labelling("label"), waiting("never")]))
+    scene.approve()
+    scene.happens("StepStarted", "never")
+
+
+def settling(scene: Scene) -> None:
+    scene.ask(runbook("test-stop-settling", [labelling("label", until=signalled("never"))]))
+    scene.approve()
+    scene.happens("StepActed", "label")
+
+
+def trying_again(scene: Scene) -> None:
+    retry = {"limit": 1, "backoffSeconds": 3600, "maxBackoffSeconds": 3600}
+    check = {"name": "check", "action": "assert", "with": {"expression": "false"}, "timeoutSeconds": 86400}
+    scene.ask(runbook("test-stop-trying", [labelling("label"), {**check, "retry": retry}], timeoutSeconds=86400))
+    scene.approve()
+    scene.happens("StepFailed", "check")
+
+
+def verifying(scene: Scene) -> None:
+    scene.ask(runbook("test-stop-verifying", [labelling("label")], checks=[NEVER]))
+    scene.approve()
+    scene.reaches("Verifying")
+
+
+def asking(scene: Scene) -> None:
+    check = {"name": "check", "action": "assert", "with": {"expression": "false"}, "onFailure": "Ask"}
+    scene.ask(runbook("test-stop-asking", [labelling("label"), check]))
+    scene.approve()
+    scene.reaches("AwaitingPerson")
+
+
+def reverting(scene: Scene) -> None:
+    scene.ask(runbook("test-stop-reverting", [labelling("label")], revertAfterSeconds=3600))
+    scene.approve()
+    scene.reaches("Reverting")
+
+
+WAYS = [
+    (offered, "Cancelled", "CancelledBeforeStart"),
+    (held, "Cancelled", "CancelledBeforeStart"),
+    (running, "Cancelled", "CancelledAndUndone"),
+    (settling, "Cancelled", "CancelledAndUndone"),
+    (trying_again, "Cancelled", "CancelledAndUndone"),
+    (verifying, "Cancelled", "CancelledAndUndone"),
+    (asking, "Cancelled", "CancelledAndUndone"),
+    (reverting, "Succeeded", "Reverted"),
+]
+
+
+@pytest.mark.parametrize(("stand", "ending", "reason"), WAYS)
+def test_cancelled_it_ends_in_a_known_state(
+    scene: Scene, stand: Callable[[Scene], None], ending: str, reason: str
+) -> None:
+    stand(scene)
+    scene.cancel()
+    status = scene.ends(ending)
+    assert status.reason == reason
+    assert "by bob: enough" in status.message
+    live = scene.workload()
+    assert live["spec"]["replicas"] == 1
+    assert "by" not in live["metadata"]["labels"]
+
+
+@pytest.mark.parametrize(("stand", "ending", "reason"), WAYS)
+def test_deleted_it_stops_undoes_is_archived_and_goes(
+    scene: Scene, stand: Callable[[Scene], None], ending: str, reason: str
+) -> None:
+    stand(scene)
+    uid = scene.execution().uid
+    assert scene.admin.delete(scene.path("fix")).ok
+    eventually("the object to go", lambda: scene.admin.get(scene.path("fix")).status == 404)
+    archived = scene.archived(uid)
+    status = archived.body()["status"]
+    assert (archived.phase, status["reason"]) == (ending, reason)
+    assert "the execution was deleted" in status["message"]
+    live = scene.workload()
+    assert live["spec"]["replicas"] == 1
+    assert "by" not in live["metadata"]["labels"]
+
+
+def test_what_undoes_already_is_not_stopped(scene: Scene) -> None:
+    name = guard(scene.admin, scene.namespace)
+    scene.ask(runbook("test-stop-undoing", [labelling("label"), waiting("go"), {**FALSE, "name": "fail"}]))
+    scene.approve()
+    scene.happens("StepStarted", "go")
+    assert scene.admin.patch(f"{API}/guardrails/{name}", {"spec": {"stop": True}}).ok
+    scene.signal("go")
+    scene.reaches("Undoing")
+    scene.cancel()
+    assert scene.workload()["metadata"]["labels"]["by"] == "web"
+    assert scene.admin.patch(f"{API}/guardrails/{name}", {"spec": {"stop": False}}).ok
+    assert scene.ends("Undone").reason == "StepFailed"
+    assert "by" not in scene.workload()["metadata"]["labels"]
+
+
+FALSE = {"action": "assert", "with": {"expression": "false"}}
