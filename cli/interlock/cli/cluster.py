@@ -99,9 +99,10 @@ class Cluster:
                 return found
             asked["continue"] = token
 
-    def create(self, path: str, body: Mapping[str, Any]) -> Object:
+    def create(self, path: str, body: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """The created object; raises Refused."""
-        return self.request("POST", path, body, query={"fieldManager": FIELD_MANAGER})
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        return self.request("POST", path, body, query=query)
 
     def json_patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> Object:
         """The object after an RFC 6902 patch; raises Refused."""

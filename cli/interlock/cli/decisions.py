@@ -3,6 +3,8 @@
 The digest that is sent is that of what was shown: if it changed meanwhile the API server refuses the decision.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from interlock.cli.cluster import Cluster, executions_path
@@ -11,6 +13,12 @@ from interlock.cli.executions import Seen
 from interlock.crds.execution import TERMINAL, Cancellation, Decision
 
 Verdict = Literal["Approve", "Deny", "Confirm", "Resume", "Undo"]
+MEANINGS: Mapping[Verdict, str] = {
+    "Confirm": "it has been done: go on with what follows",
+    "Resume": "go on with it from here: look again, and do what is still to be done",
+    "Undo": "put back what was done",
+}
+"""What each answer to a question means."""
 
 
 def demand_offered(found: Seen) -> None:
@@ -25,11 +33,36 @@ def demand_offered(found: Seen) -> None:
     raise CommandError(f"{found.execution.key} is {found.phase} and does not wait for approval{why}", way_out)
 
 
-def demand_person_awaited(found: Seen) -> None:
-    """Raises CommandError unless a person is awaited now."""
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked."""
+
+    step: str
+    message: str
+    verdicts: tuple[Verdict, ...]
+
+
+def question(found: Seen) -> Question:
+    """What a person is asked now; raises CommandError where nobody is."""
     if found.phase != "AwaitingPerson":
         message = f"{found.execution.key} is {found.phase}; only in AwaitingPerson is there something to decide"
         raise CommandError(message, f"See how it stands: interlock execution show {found.named}")
+    asked = next((entry for entry in reversed(found.execution.journal) if entry.event == "PersonNeeded"), None)
+    details = asked.details() if asked is not None else {}
+    listed = details.get("verdicts")
+    possible = tuple(verdict for verdict in MEANINGS if isinstance(listed, list) and verdict in listed)
+    step = asked.step if asked is not None and asked.step else ""
+    return Question(step, str(details.get("message", "")), possible)
+
+
+def demand_possible(found: Seen, asked: Question, verdict: Verdict) -> None:
+    """Raises CommandError unless the verdict is one of those that are asked for."""
+    if verdict in asked.verdicts:
+        return
+    ways = [f"kubectl interlock {possible.lower()} {found.named}" for possible in asked.verdicts]
+    wanted = " or ".join(possible.lower() for possible in asked.verdicts) or "nothing that is known here"
+    message = f"{found.execution.key} waits for {wanted}, not for {verdict.lower()}; nothing was decided"
+    raise CommandError(message, f"Answer with {', or '.join(ways)}" if ways else "")
 
 
 def decide(cluster: Cluster, found: Seen, verdict: Verdict, subject: str, comment: str) -> str:

@@ -1,6 +1,5 @@
 """`interlock execution`: ask for a runbook as yourself, and watch what comes of it."""
 
-import secrets
 from typing import Annotated
 
 import typer
@@ -12,11 +11,11 @@ from interlock.cli.follow import follow
 from interlock.cli.journal_view import show_journal
 from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
 from interlock.cli.plan_view import show_plan
-from interlock.cli.runbooks import published
+from interlock.cli.requests import fresh_name, parameters
+from interlock.cli.runbooks import pinned, published
 from interlock.cli.screen import Output, as_json, say, table
 from interlock.crds.execution import TERMINAL, Reason, RunbookExecutionSpec, RunbookRef, Target, new_execution
 from interlock.crds.names import SYSTEM_NAMESPACE
-from interlock.crds.parameters import ParameterRefused, parse_parameters
 from interlock.crds.runbook import Runbook
 
 HELP = """
@@ -77,12 +76,13 @@ def show(
     output: Format = Output.table,
 ) -> None:
     """All about one execution: what was asked, what is planned, what was done."""
-    found = read_execution(connect(context, kubeconfig, namespace), name)
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
     if output is Output.json:
         as_json(found.body)
         return
     if found.execution.status and found.execution.status.plan:
-        show_plan(found)
+        show_plan(found, pinned(cluster, found.execution.spec.runbook))
         say()
     else:
         status = found.execution.status
@@ -122,13 +122,13 @@ def request(
         spec = RunbookExecutionSpec(
             runbook=RunbookRef(name=runbook, digest=found.digest()),
             target=aim,
-            parameters=_parameters(found, parameter or []),
+            parameters=parameters(found, "--parameter", parameter or [], {}),
             reason=Reason(summary=reason),
             requested_by=cluster.whoami(),
             dry_run=dry_run,
         )
     place = aim.namespace or SYSTEM_NAMESPACE
-    name = f"{found.spec.family}-{aim.name}".replace(".", "-")[:50].rstrip("-") + f"-{secrets.token_hex(3)}"
+    name = fresh_name(found, aim)
     created = cluster.create(executions_path(place), new_execution(name=name, namespace=place, spec=spec))
     if output is Output.json:
         as_json(created)
@@ -150,19 +150,3 @@ def _target(cluster: Cluster, runbook: Runbook, text: str) -> Target:
     namespace = cluster.namespace if "/namespaces/" in cluster.path_of(manifest) else None
     with as_usage("--target"):
         return Target(api_version=found.api_version, kind=found.kind, namespace=namespace, name=name)
-
-
-def _parameters(runbook: Runbook, given: list[str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--parameter: {text!r} is not NAME=VALUE", "For example: --parameter replicas=3")
-        values[name] = value
-    try:
-        parse_parameters(runbook.spec.parameters, values)
-    except ParameterRefused as refused:
-        raise UsageError(
-            f"--parameter: {refused}", f"See `interlock runbook show {runbook.metadata.name}`."
-        ) from refused
-    return values

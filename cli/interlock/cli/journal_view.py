@@ -27,10 +27,9 @@ def show_journal(found: Seen, *, whole: bool = False) -> bool:
 def entry_line(entry: Entry, *, whole: bool = False) -> Text:
     """One entry: when, what, which step, and the details that matter."""
     details = safe(entry.data) if whole else short(_told(entry), _DETAIL)
-    clock = entry.at.partition("T")[2].rstrip("Z")
     name = f"{entry.event:<20}"
     return Text.assemble(
-        (f"{entry.seq:>3}  {clock:<13}", "dim"),
+        (f"{entry.seq:>3}  {_clock(entry.at):<13}", "dim"),
         (name, _style(entry.event)),
         f"{entry.step or '':<12} {details}  ",
         (entry.hash[:12], "dim"),
@@ -75,10 +74,19 @@ def _told(entry: Entry) -> str:
             return f"by {_listed(details.get('by'))}: plan {_brief(details.get('plan'))}"
         case "StepStarted" | "UndoStarted":
             return _intent(details)
+        case "StepActed":
+            return f"{_outcome(details)}; waits for what follows"
         case "StepSucceeded" | "UndoSucceeded":
             return _outcome(details)
+        case "StepFailed":
+            return f"{details.get('error', '')}: {details.get('message')}; {_then(details)}".removeprefix(": ")
+        case "StepUnclear" | "PersonNeeded":
+            return f"{details.get('message')}; a person may {_verdicts(details.get('verdicts'))}"
+        case "Halted":
+            return f"{details.get('reason')}: {details.get('message')}"
         case "VerificationPassed":
-            return _listed(details.get("checks"))
+            back = f"; put back at {_clock(details['revertAt'])}" if "revertAt" in details else ""
+            return _listed(details.get("checks")) + back
         case "Ended":
             return f"{details.get('phase')}: {details.get('message') or details.get('reason')}"
         case _:
@@ -99,9 +107,34 @@ def _intent(details: Mapping[str, Any]) -> str:
 
 
 def _outcome(details: Mapping[str, Any]) -> str:
+    yields = f"; yields {json.dumps(details['outputs'], sort_keys=True)}" if details.get("outputs") else ""
     if version := details.get("resourceVersion"):
-        return f"written: resourceVersion {version}"
-    return str(details.get("note") or (f"found {details['found']}" if "found" in details else "holds"))
+        return f"written: resourceVersion {version}{yields}"
+    return str(details.get("note") or (f"found {details['found']}" if "found" in details else "holds")) + yields
+
+
+def _then(details: Mapping[str, Any]) -> str:
+    """What a failure means."""
+    match details.get("then", "Undo"):
+        case "Retry":
+            return f"tried again at {_clock(details.get('retryAt'))}"
+        case "Ask":
+            return "a person decides"
+        case "Continue":
+            return "it goes on"
+        case "Stop":
+            return "it stops"
+        case _:
+            return "undone if the runbook undoes"
+
+
+def _verdicts(value: object) -> str:
+    return " or ".join(str(item).lower() for item in value) if isinstance(value, list) else "decide"
+
+
+def _clock(value: object) -> str:
+    """The time of day of an RFC 3339 time, as entries show theirs."""
+    return str(value).partition("T")[2].rstrip("Z") or str(value)
 
 
 def _brief(value: object) -> str:
@@ -117,6 +150,8 @@ def _count(value: object, what: str) -> str:
 
 
 def _style(event: str) -> str:
-    if event.endswith(("Failed", "Voided")):
+    if event.endswith(("Failed", "Voided", "Halted")):
         return "red"
+    if event in {"StepUnclear", "PersonNeeded"}:
+        return "yellow"
     return "green" if event.endswith(("Succeeded", "Passed", "Approved")) else ""

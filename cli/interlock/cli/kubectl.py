@@ -4,15 +4,18 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli import decisions, screen
+from interlock.cli import amending, decisions, screen
+from interlock.cli.cluster import Cluster, executions_path
 from interlock.cli.errors import CommandError
-from interlock.cli.executions import read_execution
+from interlock.cli.executions import Seen, read_execution
 from interlock.cli.journal_view import as_data, show_journal
 from interlock.cli.lazy import Root
 from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
 from interlock.cli.plan_view import show_plan
+from interlock.cli.requests import fresh_name
+from interlock.cli.runbooks import pinned
 from interlock.cli.screen import Output, say
-from interlock.crds.execution import TERMINAL
+from interlock.crds.execution import TERMINAL, new_execution
 
 HELP = """
 Decide what Interlock may do, as yourself.
@@ -22,6 +25,8 @@ Decide what Interlock may do, as yourself.
     kubectl interlock plan NAME -n shop           what would be done, and why
     kubectl interlock approve NAME -n shop        shows the plan, then asks
     kubectl interlock journal NAME -n shop        what was done
+    kubectl interlock confirm NAME -n shop        where a person is needed: or resume, or undo
+    kubectl interlock amend NAME -n shop --set replicas=5
 
 An approval holds for exactly the plan that you were shown: if the cluster changes before it starts, a new plan is
 offered and you are asked again.
@@ -52,11 +57,12 @@ def plan(
     output: Format = Output.table,
 ) -> None:
     """Shows what would be done, and why: each path before and after."""
-    found = read_execution(connect(context, kubeconfig, namespace), name)
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
     if output is Output.json:
         screen.as_json(found.plan.model_dump(mode="json", by_alias=True, exclude_none=True))
     else:
-        show_plan(found)
+        _show_plan(cluster, found)
 
 
 @app.command()
@@ -73,7 +79,7 @@ def approve(
     cluster = connect(context, kubeconfig, namespace)
     found = read_execution(cluster, name)
     decisions.demand_offered(found)
-    show_plan(found)
+    _show_plan(cluster, found)
     if not yes:
         _ask(f"Approve this plan as {cluster.whoami()}?")
     who = decisions.decide(cluster, found, "Approve", found.plan.digest, comment)
@@ -147,6 +153,37 @@ def cancel(
 
 
 @app.command()
+def amend(
+    name: Name,
+    values: Annotated[list[str], typer.Option("--set", help="What differs; repeatable.", metavar="NAME=VALUE")],
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; by default as before.", metavar="TEXT")] = "",
+    cancel_: Annotated[bool, typer.Option("--cancel", help="Cancel the old one first, if it has not ended.")] = False,
+    output: Format = Output.table,
+) -> None:
+    """Asks anew, as yourself, with other parameters: a new execution that says which one it amends."""
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
+    runbook = amending.runbook_of(cluster, found)
+    spec = amending.amended(found, runbook, values, reason, cluster.whoami())
+    place = found.execution.namespace
+    body = new_execution(name=fresh_name(runbook, spec.target), namespace=place, spec=spec)
+    cluster.create(executions_path(place), body, dry_run=True)
+    ended = amending.make_room(cluster, found, cancel=cancel_)
+    made = cluster.create(executions_path(place), body)
+    if output is Output.json:
+        screen.as_json(made)
+        return
+    say(f"asked for: {place}/{body['metadata']['name']}")
+    say(f"it amends {found.execution.key}, which has ended as {ended}; somebody else approves it")
+    say(f"its plan, once there is one: kubectl interlock plan {body['metadata']['name']} -n {place}")
+    say(f"watch it: interlock execution watch {body['metadata']['name']} -n {place}")
+
+
+@app.command()
 def journal(
     name: Name,
     *,
@@ -169,14 +206,23 @@ def journal(
         raise typer.Exit(1)
 
 
+def _show_plan(cluster: Cluster, found: Seen) -> None:
+    runbook = pinned(cluster, found.execution.spec.runbook)
+    show_plan(found, runbook)
+    if runbook is None:
+        say("What steps wait for, and what a failure means, is not shown: you may not read the runbook that was asked")
+        say("for (that takes interlock-auditor, bound everywhere), or it is not published with that content any more.")
+
+
 def _answer(verdict: decisions.Verdict, name: str, place: tuple[str, str, str], comment: str, yes: bool) -> None:
     cluster = connect(*place)
     found = read_execution(cluster, name)
-    decisions.demand_person_awaited(found)
+    asked = decisions.question(found)
     show_journal(found)
-    status = found.execution.status
-    if status is not None:
-        say(status.message)
+    say()
+    possible = [(word.lower(), decisions.MEANINGS[word]) for word in asked.verdicts]
+    screen.fields([("asked about", asked.step), ("because", asked.message), *possible])
+    decisions.demand_possible(found, asked, verdict)
     if not yes:
         _ask(f"{verdict} {found.execution.key} as {cluster.whoami()}?")
     who = decisions.decide(cluster, found, verdict, found.journal_head(), comment)

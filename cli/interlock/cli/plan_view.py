@@ -7,20 +7,22 @@ from rich.text import Text
 
 from interlock.cli import screen
 from interlock.cli.executions import Seen, duration
+from interlock.cli.step_view import step_terms, whole_terms
 from interlock.cli.text import safe, safe_lines
 from interlock.crds.execution import Change, PlannedStep, Reason
+from interlock.crds.runbook import Runbook
 
 _WHATEVER = "decided when its turn comes, only within:"
 
 
-def show_plan(found: Seen) -> None:
-    """Prints the plan; raises CommandError where there is none."""
+def show_plan(found: Seen, runbook: Runbook | None = None) -> None:
+    """Prints the plan, with the terms of its runbook where that is known; raises CommandError where there is none."""
     out = screen.console()
-    for line in plan_lines(found):
+    for line in plan_lines(found, runbook):
         out.print(line, soft_wrap=True)
 
 
-def plan_lines(found: Seen) -> Iterator[Text]:
+def plan_lines(found: Seen, runbook: Runbook | None = None) -> Iterator[Text]:
     """The plan, line by line; every string of the cluster is escaped."""
     plan, spec = found.plan, found.execution.spec
     yield _line(f"Plan of {found.execution.key}", "bold")
@@ -32,11 +34,13 @@ def plan_lines(found: Seen) -> Iterator[Text]:
     )
     for number, step in enumerate(plan.steps, start=1):
         yield from _step(number, step)
+        yield from (_line(f"     {term}", "dim") for term in (step_terms(runbook, step) if runbook else ()))
     if plan.verification:
         yield _line("")
         yield _line("What must hold afterwards", "bold")
         yield from (_line(f"  - {check}") for check in plan.verification)
     yield _line("")
+    yield from _fields(whole_terms(runbook) if runbook else ())
     yield from _fields(_offer(found))
 
 
@@ -48,6 +52,7 @@ def _request(found: Seen) -> Iterator[tuple[str, str]]:
     given = ", ".join(f"{name}={value}" for name, value in sorted(spec.parameters.items()))
     yield "parameters", given or "defaults"
     yield "asked by", spec.requested_by
+    yield "amends", spec.amends or ""
     if spec.dry_run:
         yield "dry run", "this plan will not be carried out"
 
@@ -64,7 +69,8 @@ def _reason(reason: Reason) -> Iterator[Text]:
 
 def _step(number: int, step: PlannedStep) -> Iterator[Text]:
     on = f" on {step.object.kind} {step.object.name}" if step.object else ""
-    yield _line(f"  {number}. {step.name}: {step.action}{on}")
+    item = f", for {step.item}" if step.item is not None else ""
+    yield _line(f"  {number}. {step.name}: {step.action}{on}{item}")
     if step.note:
         yield _line(f"     {step.note}", "dim")
     for change in step.changes:
@@ -72,6 +78,8 @@ def _step(number: int, step: PlannedStep) -> Iterator[Text]:
     if step.deferred is not None:
         yield _line(f"     {_WHATEVER}")
         yield from (_line(f"       {path}") for path in step.deferred)
+    if step.bounds is not None:
+        yield _line(f"     and only if {' '.join(step.bounds.split())}")
 
 
 def _change(change: Change) -> Iterator[Text]:
@@ -84,6 +92,8 @@ def _change(change: Change) -> Iterator[Text]:
 
 def _offer(found: Seen) -> Iterator[tuple[str, str]]:
     plan, status = found.plan, found.execution.status
+    if plan.revert_after_seconds is not None:
+        yield "temporary", f"everything is put back {duration(plan.revert_after_seconds)} after it has been proven"
     yield "plan", plan.digest
     yield "made", plan.made_at + (f", after {status.replans} voided" if status and status.replans else "")
     left = (datetime.fromisoformat(plan.expires_at) - datetime.now(UTC)).total_seconds()

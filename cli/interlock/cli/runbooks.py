@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from interlock.cli.cluster import Cluster, Object, runbooks_path
 from interlock.cli.errors import CommandError, Refused, UsageError
 from interlock.cli.manifests import Manifest
+from interlock.crds.execution import RunbookRef
 from interlock.crds.runbook import Runbook
 from interlock.runbooks import rbac
 from interlock.runbooks.loading import Loaded, load, load_catalogue
@@ -61,6 +62,21 @@ def published(cluster: Cluster, name: str) -> Runbook:
             way_out = "See `interlock runbook list --published`; publish it with `interlock runbook publish`."
             raise CommandError(f"runbook {name!r} is not published on this cluster", way_out) from refused
         raise
+
+
+def pinned(cluster: Cluster, asked: RunbookRef) -> Runbook | None:
+    """The runbook with exactly the content that was asked for; None where there is none, or the caller may not read it.
+
+    Raises:
+        CommandError: the API server does not answer, or the runbook is not one that this version understands.
+    """
+    try:
+        found = parsed(cluster.get(runbooks_path(asked.name)))
+    except Refused as refused:
+        if refused.status in (403, 404):
+            return None
+        raise
+    return found if found.digest() == asked.digest else None
 
 
 def parsed(body: Object) -> Runbook:

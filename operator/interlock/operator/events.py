@@ -4,13 +4,15 @@ import logging
 import uuid
 from datetime import UTC, datetime
 
-from interlock.crds.execution import RunbookExecution
+from interlock.crds.execution import RunbookExecution, RunbookExecutionStatus
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, ApiError
 
 log = logging.getLogger(__name__)
 
 _WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired"})
+_NOTE_BYTES = 1024
+"""The API server takes no longer note."""
 
 
 class Events:
@@ -29,10 +31,9 @@ class Events:
         self._told[execution.uid] = status.phase
         if status.completed_at:
             self._told.pop(execution.uid, None)
-        message = status.message or (f"plan {status.plan.digest}" if status.plan else status.phase)
         try:
             path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
-            await self._api.create(path, self._event(execution, status.phase, message))
+            await self._api.create(path, self._event(execution, status.phase, _note(execution, status)))
         except ApiError as error:
             log.warning("%s: event %s not posted: %s", execution.key, status.phase, error)
 
@@ -47,7 +48,7 @@ class Events:
             "reportingInstance": self._identity,
             "action": "Reconcile",
             "reason": phase,
-            "note": message[:1000],
+            "note": message.encode()[:_NOTE_BYTES].decode(errors="ignore"),
             "type": "Warning" if phase in _WARNINGS else "Normal",
             "regarding": {
                 "apiVersion": API_VERSION,
@@ -57,3 +58,18 @@ class Events:
                 "uid": execution.uid,
             },
         }
+
+
+def _note(execution: RunbookExecution, status: RunbookExecutionStatus) -> str:
+    """What happened; where a person is needed also how to answer, before what may be too long to be shown whole."""
+    named = f"{execution.name} -n {execution.namespace}"
+    match status.phase:
+        case "AwaitingApproval" if status.plan is not None:
+            needed = f"{status.plan.quorum} approval" + "s" * (status.plan.quorum > 1)
+            return f"plan {status.plan.digest} needs {needed}: kubectl interlock approve {named}"
+        case "AwaitingPerson":
+            verdicts = status.journal[-1].details().get("verdicts")
+            words = "|".join(str(v).lower() for v in verdicts) if isinstance(verdicts, list) else "undo"
+            return f"a person decides: kubectl interlock {words} {named}; step {status.step}: {status.message}"
+        case _:
+            return status.message or (f"plan {status.plan.digest}" if status.plan else status.phase)

@@ -5,10 +5,10 @@ import subprocess
 from typing import Any
 
 from tests.cluster.cli.conftest import Run, environment
-from tests.support.executions import PLAN, Execution, Place, digest, plan
+from tests.support.executions import GENESIS, NOW, PLAN, Execution, Place, digest, plan
 
 from interlock.cli.executions import seen
-from interlock.crds.journal import Event, extend
+from interlock.crds.journal import Entry, Event, extend
 
 
 def offered(shop: Place) -> Execution:
@@ -113,13 +113,42 @@ def test_cancel_by_who_asked(shop: Place, kubectl: Run) -> None:
     assert "was cancelled by alice already" in again.stderr
 
 
+def asking(shop: Place, *verdicts: str) -> Execution:
+    """An execution that waits for a person, who may answer with these verdicts."""
+    execution = shop.execution("Running")
+    entries = [Entry.model_validate(entry) for entry in execution.status()["journal"]]
+    needed = Event(event="PersonNeeded", step="check", data={"message": "look at it", "verdicts": list(verdicts)})
+    journal = [entry.model_dump(mode="json", exclude_none=True) for entry in extend(GENESIS, entries, [needed], NOW)]
+    assert execution.move("AwaitingPerson", journal=journal).ok
+    return execution
+
+
 def test_a_person_answers_about_the_head_of_the_journal(shop: Place, kubectl: Run) -> None:
-    execution = shop.execution("AwaitingPerson")
+    execution = asking(shop, "Confirm", "Resume", "Undo")
     head = execution.head()
     done = kubectl("bob", "undo", execution.name, "--yes")
     assert done.returncode == 0, done.stderr
+    for part in ("check", "look at it", "confirm", "resume", "put back what was done", head):
+        assert part in done.stdout, part
     assert decisions(execution)[-1]["subject"] == head
     assert decisions(execution)[-1]["verdict"] == "Undo"
+
+
+def test_what_is_not_asked_for_is_not_answered(shop: Place, kubectl: Run) -> None:
+    execution = asking(shop, "Confirm", "Undo")
+    before = decisions(execution)
+    done = kubectl("bob", "resume", execution.name, "--yes")
+    assert done.returncode == 1
+    assert "waits for confirm or undo, not for resume" in done.stderr
+    assert f"kubectl interlock confirm {execution.name} -n {shop.namespace}" in done.stderr
+    assert decisions(execution) == before
+
+
+def test_who_asked_does_not_answer(shop: Place, kubectl: Run) -> None:
+    shop.installation.bind("alice", "interlock-approver", shop.namespace)
+    done = kubectl("alice", "undo", asking(shop, "Undo").name, "--yes")
+    assert done.returncode == 1
+    assert "who asked does not decide" in done.stderr
 
 
 def test_what_cannot_be_decided_now_is_said(shop: Place, kubectl: Run) -> None:

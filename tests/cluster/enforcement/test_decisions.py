@@ -183,6 +183,7 @@ class TestWhatWasAsked:
             {"reason": {"summary": "something else"}},
             {"requestedBy": "bob"},
             {"dryRun": True},
+            {"amends": "web-1"},
         ],
     )
     def test_is_immutable(self, shop: Place, change: dict[str, object]) -> None:

@@ -49,6 +49,7 @@ REFUSED = {
     "with too many parameters": (spec(parameters={f"p{n}": "1" for n in range(17)}), "spec.parameters"),
     "with an unfinished digest": (spec(runbook={"name": "a-1.0.0", "digest": "sha256:ab"}), "spec.runbook.digest"),
     "with more confidence than there is": (spec(reason={"summary": "x", "confidence": 1.5}), "confidence"),
+    "amending what no object can be named": (spec(amends="../web"), "spec.amends"),
     "without a reason": (spec(reason=None), "spec.reason"),
 }
 
@@ -144,6 +145,12 @@ class TestFromTheSystemNamespace:
         body = shop.request(by=agents.name_at_the_server())
         body["spec"]["target"]["namespace"] = "default"
         refused(agents.post(f"{self.PATH}?dryRun=All", body), "only runbooks of type Handover reach beyond it")
+
+    def test_agents_amend_nothing(self, shop: Place) -> None:
+        agents = shop.installation.agents
+        body = shop.request(by=agents.name_at_the_server(), amends="web-1")
+        body["spec"]["runbook"]["name"] = "escalate-1.0.0"
+        refused(agents.post(f"{self.PATH}?dryRun=All", body), "agents do not amend a request")
 
     def test_who_may_ask_in_the_target_namespace_may_ask_here(self, shop: Place) -> None:
         shop.installation.bind("alice", "interlock-requester", "interlock-system")

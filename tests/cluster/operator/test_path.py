@@ -46,6 +46,24 @@ def test_each_phase_is_told_by_an_event(scene: Scene) -> None:
     eventually("all phases to be told", lambda: told() >= {"AwaitingApproval", "Running", "Verifying", "Succeeded"})
 
 
+def test_events_say_for_whom_it_waits_and_what_may_be_answered(scene: Scene) -> None:
+    failing = {"name": "check", "action": "assert", "with": {"expression": "false"}, "onFailure": "Ask"}
+    scene.ask(runbook("test-events", [failing]))
+    plan = scene.offered().digest
+    scene.approve()
+    scene.reaches("AwaitingPerson")
+
+    def notes() -> dict[str, str]:
+        found = scene.admin.get(f"/apis/events.k8s.io/v1/namespaces/{scene.namespace}/events").body["items"]
+        return {e["reason"]: e["note"] for e in found if e["regarding"]["kind"] == "RunbookExecution"}
+
+    eventually("a person to be called", lambda: "AwaitingPerson" in notes())
+    named = f"fix -n {scene.namespace}"
+    assert notes()["AwaitingApproval"] == f"plan {plan} needs 1 approval: kubectl interlock approve {named}"
+    called = f"a person decides: kubectl interlock confirm|resume|undo {named}; step check: "
+    assert notes()["AwaitingPerson"].startswith(called)
+
+
 def test_a_runbook_of_looks_and_waits_changes_nothing(scene: Scene) -> None:
     steps = [
         {"name": "there", "action": "assert", "with": {"expression": "target.spec.replicas == 1"}},

@@ -46,7 +46,9 @@ def test_every_group_has_help(group: str) -> None:
     assert group in run("--help")
 
 
-@pytest.mark.parametrize("command", ["plan", "approve", "deny", "confirm", "resume", "undo", "cancel", "journal"])
+@pytest.mark.parametrize(
+    "command", ["plan", "approve", "deny", "confirm", "resume", "undo", "cancel", "amend", "journal"]
+)
 def test_every_decision_has_help(command: str) -> None:
     assert "NAME" in runner.invoke(kubectl, [command, "--help"]).output
 

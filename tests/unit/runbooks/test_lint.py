@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.guide import example_text
 
 from interlock.runbooks.lint import lint
 from interlock.runbooks.loading import catalogue_folder, load_file
@@ -170,3 +171,7 @@ def test_a_drain_comes_after_a_cordon(tmp_path: Path) -> None:
     assert "drains a node that still takes new pods" in steps(tmp_path, CORDON, beside, permissions=rules, **NODE)
     assert "a drain lists pods" in steps(tmp_path, CORDON, DRAIN, permissions=rules[:1], **NODE)
     assert "is not for cluster-scoped targets" in steps(tmp_path, CORDON, DRAIN, JOB, permissions=rules, **NODE)
+
+
+def test_the_example_of_the_guide_has_no_findings(tmp_path: Path) -> None:
+    assert findings(tmp_path, example_text()) == []

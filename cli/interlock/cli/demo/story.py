@@ -12,6 +12,7 @@ from interlock.cli.follow import follow
 from interlock.cli.incident import show_causes
 from interlock.cli.journal_view import show_journal
 from interlock.cli.plan_view import show_plan
+from interlock.cli.runbooks import pinned
 from interlock.crds.execution import TERMINAL
 from interlock.lab import LabError
 from interlock.lab.faults import change, find_fault, person
@@ -128,7 +129,7 @@ def _plan(stage: Stage, narrator: Narrator, approver: Cluster, asked: Seen) -> S
     narrator.note("plan")
     narrator.happens("the plan waits for a person")
     narrator.command(APPROVER, f"kubectl interlock plan {planned.named}")
-    show_plan(planned)
+    show_plan(planned, pinned(approver, planned.execution.spec.runbook))
     return planned
 
 

@@ -1,0 +1,37 @@
+"""What a request is made of, checked before anything is written."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+
+from interlock.cli.errors import UsageError
+from interlock.crds.execution import Target
+from interlock.crds.parameters import ParameterRefused, parse_parameters
+from interlock.crds.runbook import Runbook
+
+_NAME_LENGTH = 50
+
+
+def fresh_name(runbook: Runbook, target: Target) -> str:
+    """A name for a new execution, a DNS label."""
+    return (
+        f"{runbook.spec.family}-{target.name}".replace(".", "-")[:_NAME_LENGTH].rstrip("-") + f"-{secrets.token_hex(3)}"
+    )
+
+
+def parameters(runbook: Runbook, option: str, given: Iterable[str], before: Mapping[str, str]) -> dict[str, str]:
+    """The values of `before` with those that are given as NAME=VALUE.
+
+    Raises:
+        UsageError: one is unknown, missing or outside its bounds; the message names it, its value and what is allowed.
+    """
+    values = dict(before)
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{option}: {text!r} is not NAME=VALUE", f"For example: {option} replicas=3")
+        values[name] = value
+    try:
+        parse_parameters(runbook.spec.parameters, values)
+    except ParameterRefused as refused:
+        raise UsageError(f"{option}: {refused}", f"See `interlock runbook show {runbook.metadata.name}`.") from refused
+    return values
