@@ -37,6 +37,7 @@ async def node(installation: Installation) -> AsyncIterator[Stage]:
     async with staged(installation, SYSTEM_NAMESPACE, book, target) as made:
         made.workloads = name
         made.deploy(pinned(deployment("web", replicas=2), name))
+        eventually("two pods on the node", lambda: [p["spec"].get("nodeName") for p in made.pods()] == [name, name])
         yield made
     admin.delete(f"/api/v1/namespaces/{name}")
     admin.delete(f"{NODES}/{name}")
