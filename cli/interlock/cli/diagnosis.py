@@ -172,7 +172,7 @@ def _leader(cluster: Cluster) -> Finding:
     if not spec.get("holderIdentity") or not spec.get("renewTime"):
         return Finding("operator leads", False, "no operator holds the Lease: nothing is planned or done", fix)
     silent = (datetime.now(UTC) - datetime.fromisoformat(spec["renewTime"])).total_seconds()
-    says = f"{spec['holderIdentity']} renewed the Lease {duration(silent)} ago, epoch {spec.get('leaseTransitions', 0)}"
+    says = f"{spec['holderIdentity']} renewed the Lease {duration(silent)} ago, term {spec.get('leaseTransitions', 0)}"
     fresh = silent <= float(spec.get("leaseDurationSeconds") or 15)
     return Finding("operator leads", fresh, says, "" if fresh else fix)
 

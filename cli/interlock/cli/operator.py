@@ -23,9 +23,9 @@ def run() -> None:
     """Run the operator until SIGTERM or Ctrl-C, with settings from the environment.
 
     Each setting is a variable INTERLOCK_OPERATOR_<NAME>: KUBECONFIG (none: the pod's own account), DATA_DIR,
-    ARCHIVE_URL, SIGNING_KEY, HEAD_SECONDS, KEEP_NEWEST, KEEP_DAYS, PROMETHEUS_URL, HEALTH_HOST, HEALTH_PORT;
-    ALLOW_UNVETTED is for labs only. The signed heads of the archive are printed to standard output, all else goes to
-    standard error.
+    ARCHIVE_URL, SIGNING_KEY, HEAD_SECONDS, KEEP_NEWEST, KEEP_DAYS, PROMETHEUS_URL, HEALTH_HOST, HEALTH_PORT,
+    SHARD, LEASE_SECONDS, GRACE_SECONDS; ALLOW_UNVETTED is for labs only. The signed heads of the archive are printed to
+    standard output, all else goes to standard error.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:

@@ -13,6 +13,7 @@ RUNNERS_GROUP = f"system:serviceaccounts:{RUNNERS_NAMESPACE}"
 
 OPT_IN_LABEL = "interlock.dev/remediation"
 OPT_IN_VALUE = "enabled"
+SHARD_LABEL = "interlock.dev/shard"
 
 AUDIT_FINALIZER = "interlock.dev/audit"
 ARCHIVED_AT_ANNOTATION = "interlock.dev/archived-at"

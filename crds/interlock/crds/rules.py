@@ -188,14 +188,18 @@ _PHASES = (
     ),
 )
 
+STALE_WRITER = "stale writer"
+"""How the refusal of an old fence begins, by which its writer knows that it must step down."""
 _FENCE = (
     Rule(
-        "status.fence", "self.epoch >= oldSelf.epoch", "stale writer: a leader of a later epoch has written; step down"
+        "status.fence",
+        "self.epoch >= oldSelf.epoch",
+        f"{STALE_WRITER}: a leader of a later epoch has written; step down",
     ),
     Rule(
         "status.fence",
         "self.epoch > oldSelf.epoch || self.holder == oldSelf.holder",
-        "stale writer: another holder owns this epoch; step down",
+        f"{STALE_WRITER}: another holder owns this epoch; step down",
     ),
 )
 

@@ -5,7 +5,10 @@ is retried here; whoever holds the intent decides whether a repetition is safe.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,18 +16,22 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from interlock.crds.names import FIELD_MANAGER
+from interlock.operator import metrics
 from interlock.operator.transport import Transport
+
+log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 
 class ApiError(Exception):
-    """The API server did not do what was asked."""
+    """The API server did not do what was asked. `retry_after` is how many seconds it wants to be left alone, if any."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class NotFound(ApiError):
@@ -55,27 +62,79 @@ _TEXT = "*/*"
 _PATCH_FAILED = "the server rejected our request due to an error in our request"
 """All that the API server says of a JSON patch whose test fails or whose path does not exist; what is refused for its
 content names the field."""
-_BY_STATUS = {404: NotFound, 409: Conflict, 403: Forbidden, 401: Forbidden, 400: Invalid, 422: Invalid, 405: Invalid}
+
+
+class Unauthenticated(Unavailable):
+    """The credential is not accepted, or not any more. Nothing was done, and it says nothing about what was asked."""
+
+
+_BY_STATUS = {
+    400: Invalid,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: Invalid,
+    409: Conflict,
+    422: Invalid,
+}
+_LONGEST_RETRY_AFTER = 300.0
+_CREDENTIAL_SECONDS = 60.0
+"""How old a credential may get before it is read again: the kubelet replaces a pod's token long before it ends."""
+
+Connect = Callable[[], Awaitable[client.Configuration]]
+"""Reads server, certificates and credential as they are now."""
+
+
+def connecting(kubeconfig: Path | None) -> Connect:
+    """Connects as the kubeconfig's user, or as the pod's own account."""
+
+    async def connect() -> client.Configuration:
+        configuration = client.Configuration()
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration, try_refresh_token=False)
+        else:
+            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+        return configuration
+
+    return connect
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One request."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Mapping[str, Any] | Sequence[Any] | None
+    content: str
+    accept: str
 
 
 class Api:
     """The API server as one identity sees it."""
 
-    def __init__(self, configuration: client.Configuration, transport: Transport, *, shared: bool = False) -> None:
+    def __init__(
+        self,
+        configuration: client.Configuration,
+        transport: Transport,
+        *,
+        connect: Connect | None = None,
+        shared: bool = False,
+    ) -> None:
         self._configuration = configuration
         self._transport = transport
+        self._connect = connect
+        self._credential_read = time.monotonic()
         self._shared = shared
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None, seconds: float) -> "Api":
-        """As the kubeconfig's user, or as the pod's own account."""
-        configuration = client.Configuration()
-        if kubeconfig is None:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-        return cls(configuration, Transport(configuration, seconds))
+        """As the kubeconfig's user or the pod's own account, by a credential that is read again as it is replaced."""
+        connect = connecting(kubeconfig)
+        configuration = await connect()
+        return cls(configuration, Transport(configuration, seconds), connect=connect)
 
     @property
     def connection(self) -> client.Configuration:
@@ -206,19 +265,61 @@ class Api:
         content: str = "application/json",
         accept: str = "application/json",
     ) -> Object:
-        """One request, once.
+        """One request, once; a second time only if its credential was refused and there is a new one.
 
         Raises:
             ApiError: see its subclasses.
         """
-        headers = {"Accept": accept, "Content-Type": content, **await self._authorization()}
+        ask = _Ask(method, path, query or {}, body, content, accept)
+        if time.monotonic() - self._credential_read > _CREDENTIAL_SECONDS:
+            await self._read_credential()
         try:
-            answer = await self._transport.send(method, path, query or {}, headers, body)
+            return await self._measured(ask)
+        except Unauthenticated:
+            if not await self._read_credential():
+                raise
+            return await self._measured(ask)
+
+    async def _read_credential(self) -> bool:
+        """Whether the credential is another one now. If it cannot be read, the old one stays in force."""
+        if self._connect is None:
+            return False
+        self._credential_read = time.monotonic()
+        try:
+            fresh = (await self._connect()).api_key
+        except (OSError, config.ConfigException) as error:
+            log.warning("the credential cannot be read again: %s", error)
+            return False
+        if not fresh and self._configuration.api_key:
+            log.warning("the credential is empty now; it is just being written, or gone")
+            return False
+        changed: bool = fresh != self._configuration.api_key
+        self._configuration.api_key = fresh
+        return changed
+
+    async def _measured(self, ask: _Ask) -> Object:
+        verb, resource = request_kind(ask.method, ask.path)
+        began, code = time.monotonic(), 200
+        try:
+            return await self._send(ask)
+        except ApiError as error:
+            code = error.status
+            raise
+        finally:
+            metrics.REQUESTS.labels(verb, resource, str(code)).inc()
+            metrics.REQUEST_SECONDS.labels(verb, resource).observe(time.monotonic() - began)
+
+    async def _send(self, ask: _Ask) -> Object:
+        headers = {"Accept": ask.accept, "Content-Type": ask.content, **await self._authorization()}
+        try:
+            answer = await self._transport.send(ask.method, ask.path, ask.query, headers, ask.body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(0, f"{method} {path}: {type(error).__name__}: {error}") from error
+            raise Unavailable(0, f"{ask.method} {ask.path}: {type(error).__name__}: {error}") from error
         if answer.status >= 300:
-            raise _error(answer.status, answer.body.decode(errors="replace"))
-        decoded: Object = {"text": answer.body.decode(errors="replace")} if accept == _TEXT else json.loads(answer.body)
+            raise _error(answer.status, answer.body.decode(errors="replace"), answer.headers)
+        if ask.accept == _TEXT:
+            return {"text": answer.body.decode(errors="replace")}
+        decoded: Object = json.loads(answer.body)
         return decoded
 
     async def _authorization(self) -> dict[str, str]:
@@ -231,7 +332,7 @@ def _query(*, dry_run: bool) -> dict[str, str]:
     return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
 
 
-def _error(status: int, body: str) -> ApiError:
+def _error(status: int, body: str, headers: Mapping[str, str]) -> ApiError:
     try:
         answer = json.loads(body)
         message = str(answer.get("message") or body)
@@ -240,4 +341,26 @@ def _error(status: int, body: str) -> ApiError:
         message, causes = body, ()
     if status == 429 and (kept := [str(c.get("message")) for c in causes if c.get("reason") == "DisruptionBudget"]):
         return Blocked(status, "; ".join(kept))
-    return _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)(status, message)
+    kind = _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)
+    return kind(status, message, _retry_after(headers.get("Retry-After", "")))
+
+
+def _retry_after(value: str) -> float | None:
+    """The API server says it in whole seconds; a date, which HTTP allows too, is not believed."""
+    return min(float(value), _LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else None
+
+
+def request_kind(method: str, path: str) -> tuple[str, str]:
+    """Verb and resource of a request, without any name, as the metrics show them.
+
+    `/api/v1/namespaces/shop/pods/web-1` is (`get`, `pods`); what is no resource is discovery.
+    """
+    parts = path.strip("/").split("/")
+    place = parts[2:] if parts[0] == "api" else parts[3:]
+    if len(place) > 2 and place[0] == "namespaces":
+        place = place[2:]
+    if not place:
+        return method.lower(), "discovery"
+    resource = "/".join([place[0], *place[2:]])
+    verb = {"POST": "create", "PUT": "update"}.get(method, method.lower())
+    return ("list" if verb == "get" and len(place) == 1 else verb), resource

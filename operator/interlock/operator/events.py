@@ -1,4 +1,4 @@
-"""Kubernetes Events on executions, for `kubectl describe` and event watchers. A courtesy: the journal is the record."""
+"""Tells of phases: Kubernetes Events for `kubectl describe`, and metrics. A courtesy: the journal is the record."""
 
 import logging
 import uuid
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from interlock.crds.execution import RunbookExecution, RunbookExecutionStatus
 from interlock.crds.types import API_VERSION
+from interlock.operator import metrics
 from interlock.operator.api import Api, ApiError
 
 log = logging.getLogger(__name__)
@@ -21,16 +22,13 @@ class Events:
     def __init__(self, api: Api, identity: str) -> None:
         self._api = api
         self._identity = identity
-        self._told: dict[str, str] = {}
 
-    async def phase(self, execution: RunbookExecution) -> None:
-        """Posts an Event if the phase is a new one; a failure is logged and changes nothing."""
+    async def phase(self, execution: RunbookExecution, before: str | None) -> None:
+        """Counts and posts a phase that is another one than before; a failure to post is logged and changes nothing."""
         status = execution.status
-        if status is None or self._told.get(execution.uid) == status.phase:
+        if status is None or status.phase == before:
             return
-        self._told[execution.uid] = status.phase
-        if status.completed_at:
-            self._told.pop(execution.uid, None)
+        _count(execution, status)
         try:
             path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
             await self._api.create(path, self._event(execution, status.phase, _note(execution, status)))
@@ -73,3 +71,13 @@ def _note(execution: RunbookExecution, status: RunbookExecutionStatus) -> str:
             return f"a person decides: kubectl interlock {words} {named}; step {status.step}: {status.message}"
         case _:
             return status.message or (f"plan {status.plan.digest}" if status.plan else status.phase)
+
+
+def _count(execution: RunbookExecution, status: RunbookExecutionStatus) -> None:
+    """A family is named from the plan on: until then it is what somebody asked for, and need not exist."""
+    metrics.PHASES.labels(status.phase, execution.spec.runbook.family if status.plan else "").inc()
+    if status.phase == "Refused":
+        metrics.REFUSALS.labels(status.reason or "").inc()
+    approved = next((entry.at for entry in reversed(execution.journal) if entry.event == "Approved"), None)
+    if status.completed_at and approved:
+        metrics.APPROVAL_TO_END.labels(status.phase).observe(metrics.seconds_between(approved, status.completed_at))

@@ -1,23 +1,48 @@
-"""The health endpoint: /livez says whether the watch runs, /readyz whether this process leads and works."""
+"""The health port: /livez, /readyz and /metrics say what is so, with reasons as text.
+
+/livez fails where only a new process helps: the watch is dead beyond restart or hangs, or the lease loop is stuck.
+If the event loop itself is blocked, nothing answers, which a probe takes for the same. /readyz fails while this process
+can neither work nor stand in: the leader must be watching; a standby must see the Lease.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from interlock.operator import metrics
 from interlock.operator.lease import Leadership
 from interlock.operator.queue import Queue
 from interlock.operator.watch import Watch
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One aspect of the process, and whether it is well."""
+
+    name: str
+    well: bool
+    says: str
+
+    def __str__(self) -> str:
+        return f"[{'+' if self.well else '-'}] {self.name}: {self.says}"
+
+
 class Health:
     """Answers probes with the true state."""
 
-    def __init__(self, leadership: Leadership, queue: Queue) -> None:
+    def __init__(self, leadership: Leadership, queue: Queue, watch: Watch) -> None:
         self._leadership = leadership
         self._queue = queue
-        self.watch: Watch | None = None
+        self._watch = watch
         self.port = 0
+        metrics.observe(metrics.LEADING, lambda: float(leadership.leads))
+        metrics.observe(metrics.EPOCH, lambda: float(leadership.epoch))
+        metrics.observe(metrics.QUEUE_DEPTH, lambda: float(queue.waiting))
+        metrics.observe(metrics.IN_WORK, lambda: float(queue.in_work))
+        metrics.observe(metrics.QUEUE_OLDEST, lambda: queue.oldest)
+        metrics.observe(metrics.EVENT_AGE, lambda: watch.silence)
 
     @asynccontextmanager
     async def serve(self, host: str, port: int) -> AsyncIterator[None]:
@@ -25,6 +50,7 @@ class Health:
         app = web.Application()
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, host, port)
@@ -36,11 +62,34 @@ class Health:
             await runner.cleanup()
 
     async def _livez(self, _: web.Request) -> web.Response:
-        dead = self.watch is not None and not self.watch.alive
-        return web.json_response({"watch": "dead" if dead else "ok"}, status=503 if dead else 200)
+        return _answer(self.live())
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        leads = self._leadership.leads
-        watching = self.watch is not None and self.watch.alive
-        state = {"leads": leads, "watching": watching, "queue": len(self._queue)}
-        return web.json_response(state, status=200 if leads and watching else 503)
+        return _answer(self.ready())
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=metrics.served(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    def live(self) -> list[Finding]:
+        """What only a new process can mend."""
+        trouble = self._watch.trouble if self._leadership.leads else ""
+        return [
+            Finding("watch", not self._watch.hopeless, trouble or "ok"),
+            Finding("lease loop", not self._leadership.stuck, "stuck" if self._leadership.stuck else "ok"),
+        ]
+
+    def ready(self) -> list[Finding]:
+        """What keeps this process from working, or from standing in."""
+        trouble = self._leadership.trouble
+        if not self._leadership.leads:
+            return [*self.live(), Finding("standby", not trouble, trouble or "another leads; waiting to take over")]
+        return [
+            *self.live(),
+            Finding("leader", True, f"epoch {self._leadership.epoch}, {self._queue.waiting} waiting"),
+            Finding("watching", not self._watch.trouble, self._watch.trouble or "ok"),
+        ]
+
+
+def _answer(findings: list[Finding]) -> web.Response:
+    well = all(finding.well for finding in findings)
+    return web.Response(text="".join(f"{finding}\n" for finding in findings), status=200 if well else 503)

@@ -49,6 +49,10 @@ class Reconciler:
         self._verifier = Verifier(facts, rhythm, clock)
         self._memories: dict[str, Memory] = {}
 
+    def forget(self) -> None:
+        """Drops what is remembered between passes: another leader may have worked in the meantime."""
+        self._memories.clear()
+
     async def reconcile(self, key: str) -> float | None:
         """Takes one execution, `namespace/name`, as far as it goes now; the seconds until it wants to be looked at."""
         namespace, _, name = key.partition("/")

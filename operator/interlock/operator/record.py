@@ -5,11 +5,13 @@ from typing import Any
 
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.names import ARCHIVED_AT_ANNOTATION, AUDIT_FINALIZER
+from interlock.crds.rules import STALE_WRITER
 from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, Conflict, NotFound, Object
+from interlock.operator import metrics
+from interlock.operator.api import Api, Conflict, Invalid, NotFound, Object
 from interlock.operator.archiver import Archiver
 from interlock.operator.events import Events
-from interlock.operator.lease import Leadership
+from interlock.operator.lease import Leadership, StaleFence
 from interlock.operator.planning import timestamp
 from interlock.operator.session import Session, utc_now
 
@@ -27,18 +29,22 @@ class Recorder:
         """The execution as it is now, or None if it is gone.
 
         Raises:
-            NotLeader: somebody else works on it.
+            NotLeader: somebody else works on it, or has since we took the Lease.
         """
         self._leadership.fence()
-        return await self._api.find(API_VERSION, "RunbookExecution", namespace, name)
+        body = await self._api.find(API_VERSION, "RunbookExecution", namespace, name)
+        if body is not None:
+            self._leadership.admit(((body.get("status") or {}).get("fence") or {}).get("epoch", 0))
+        return body
 
     async def record(self, session: Session) -> None:
         """Makes all that happened durable. A decision that came in between is no obstacle, another writer is."""
         if not session.pending and not session.unshown:
             return
         for patch in session.patches(self._leadership.fence()):
+            before = (session.body.get("status") or {}).get("phase")
             session.body = await self._write(session, patch)
-            await self._events.phase(RunbookExecution.from_object(session.body))
+            await self._events.phase(RunbookExecution.from_object(session.body), before)
         session.written(session.body)
 
     async def _write(self, session: Session, patch: dict[str, Any]) -> Object:
@@ -48,8 +54,13 @@ class Recorder:
         journal = (body.get("status") or {}).get("journal") or []
         for _ in range(5):
             version = body["metadata"]["resourceVersion"]
+            self._leadership.fence()
             try:
                 return await self._api.merge_patch(path, {**patch, "metadata": {"resourceVersion": version}})
+            except Invalid as refused:
+                if STALE_WRITER in str(refused):
+                    raise StaleFence(patch["status"]["fence"]["epoch"], str(refused)) from refused
+                raise
             except Conflict:
                 body = await self._api.get(API_VERSION, "RunbookExecution", where.namespace, where.name)
                 if ((body.get("status") or {}).get("journal") or []) != journal:
@@ -62,7 +73,9 @@ class Recorder:
         finalizers = list(meta.get("finalizers") or ())
         if AUDIT_FINALIZER not in finalizers:
             return
-        await self._archive.put(body)
+        with metrics.ARCHIVE_FAILURES.count_exceptions():
+            await self._archive.put(body)
+        metrics.archived((body.get("status") or {}).get("completedAt"))
         rest = [f for f in finalizers if f != AUDIT_FINALIZER]
         path = await self._api.path(API_VERSION, "RunbookExecution", meta["namespace"], meta["name"])
         archived = {ARCHIVED_AT_ANNOTATION: timestamp(utc_now())}

@@ -28,7 +28,23 @@ class OperatorSettings(BaseSettings):
     health_host: str = Field(default="127.0.0.1", description="Address of the health endpoint.")
     health_port: int = Field(default=8090, ge=0, le=65535, description="Port of the health endpoint; 0 for a free one.")
     identity: str = Field(default="", description="Name in the Lease; empty for host name and process.")
-    lease_seconds: float = Field(default=15, gt=1, description="How long a silent leader keeps the Lease.")
+    shard: str = Field(
+        default="",
+        pattern=r"^([a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?)?$",
+        description="Works in the namespaces with this label interlock.dev/shard; empty: in those without.",
+    )
+    lease_seconds: float = Field(
+        default=30,
+        gt=1,
+        description="How long a silent leader keeps the Lease; at least twice the request timeout, so that no request"
+        " of a leader is still under way when the next one begins.",
+    )
+    grace_seconds: float = Field(
+        default=20, ge=0, description="How long a stop waits for work in hand to reach a durable point."
+    )
+    resync_seconds: float = Field(
+        default=300, gt=0, description="How often a list of what is unfinished is compared with what the watch told."
+    )
     workers: int = Field(default=8, ge=1, le=64, description="Executions worked on at the same time.")
     poll_seconds: float = Field(default=1, gt=0, description="How often a waiting condition is looked at again.")
     drift_seconds: float = Field(default=15, gt=0, description="How often a waiting plan is compared with the cluster.")

@@ -72,6 +72,14 @@ class TestTheFence:
         refused(execution.move("Running", fence={"epoch": 2, "holder": "operator-0"}), "another holder owns this epoch")
         allowed(execution.move("Verifying"))
 
+    def test_epochs_of_sixteen_digits_are_compared_exactly(self, shop: Place) -> None:
+        execution = shop.execution("Running")
+        last = 2**53
+        allowed(execution.move("Running", fence={"epoch": last - 1, "holder": "operator-1"}))
+        refused(execution.move("Running", fence={"epoch": last - 2, "holder": "operator-2"}), "a leader of a later")
+        allowed(execution.move("Running", fence={"epoch": last, "holder": "operator-2"}))
+        refused(execution.move("Running", fence={"epoch": last + 1, "holder": "operator-3"}), "status.fence.epoch")
+
     def test_every_status_carries_it(self, shop: Place) -> None:
         refused(shop.execution().move("Pending", fence=None), "status.fence")
         refused(shop.execution("Running").move("Running", fence=None), "status.fence")

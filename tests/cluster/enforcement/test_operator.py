@@ -6,7 +6,13 @@ import pytest
 from tests.support.executions import PLAN, Place, allowed, refused
 from tests.support.identity import JSON_PATCH, Identity, Json
 
-from interlock.crds.names import EXECUTION_UID_LABEL, OPERATOR_USER, RUNNER_SECRET_TYPE, RUNNERS_NAMESPACE
+from interlock.crds.names import (
+    EXECUTION_UID_LABEL,
+    OPERATOR_USER,
+    RUNNER_SECRET_TYPE,
+    RUNNERS_NAMESPACE,
+    SHARD_LABEL,
+)
 
 RUNNERS = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}"
 
@@ -77,12 +83,54 @@ def test_it_keeps_the_record(shop: Place) -> None:
     allowed(operator.post(f"/api/v1/namespaces/{shop.namespace}/events", event))
 
 
-def test_it_leads_by_its_lease(shop: Place) -> None:
-    leases = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases"
-    lease = {"metadata": {"name": "interlock-operator"}, "spec": {"holderIdentity": "operator-0"}}
-    answer = shop.installation.operator.post(f"{leases}?dryRun=All", lease)
-    assert answer.ok or answer.status == 409, answer  # another test may have made it: it was admitted all the same
-    assert shop.installation.operator.get(f"{leases}/somebody-elses").status == 403
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases"
+
+
+@pytest.mark.parametrize("name", ["interlock-operator", "interlock-operator-eu-1"])
+def test_it_leads_by_the_lease_of_its_shard(shop: Place, name: str) -> None:
+    lease = {"metadata": {"name": name}, "spec": {"holderIdentity": "operator-0"}}
+    allowed(shop.installation.operator.post(f"{LEASES}?dryRun=All", lease))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "interlock-agents",
+        "interlock-operators",
+        "interlock-operator-",
+        "interlock-operator-EU",
+        "my-interlock-operator",
+    ],
+)
+def test_and_by_no_other(shop: Place, name: str) -> None:
+    lease = {"metadata": {"name": name}, "spec": {"holderIdentity": "operator-0"}}
+    answer = shop.installation.operator.post(f"{LEASES}?dryRun=All", lease)
+    assert not answer.ok
+    if name != "interlock-operator-EU" and not name.endswith("-"):  # the API server itself refuses these names
+        refused(answer, "the operator's Leases are named interlock-operator or interlock-operator-<shard>")
+
+
+def test_a_lease_of_somebody_else_is_neither_changed_nor_is_its_own_deleted(shop: Place) -> None:
+    admin, operator = shop.installation.admin, shop.installation.operator
+    for name in (f"somebody-{secrets.token_hex(3)}", f"interlock-operator-{secrets.token_hex(3)}"):
+        allowed(admin.post(LEASES, {"metadata": {"name": name}, "spec": {"holderIdentity": "x"}}))
+        change = operator.patch(f"{LEASES}/{name}", {"spec": {"holderIdentity": "operator-0"}})
+        if name.startswith("interlock-operator-"):
+            allowed(change)
+        else:
+            refused(change, "the operator's Leases are named")
+        assert operator.delete(f"{LEASES}/{name}").status == 403
+    for reader in (shop.installation.agents, shop.person("alice")):
+        assert reader.patch(f"{LEASES}/{name}", {"spec": {"holderIdentity": "me"}}).status == 403
+
+
+def test_nobody_but_the_owner_of_namespaces_moves_one_to_another_shard(shop: Place) -> None:
+    """Requesters, approvers, agents and the operator itself cannot: the label is the cluster's owner's."""
+    patch = {"metadata": {"labels": {SHARD_LABEL: "elsewhere"}}}
+    path = f"/api/v1/namespaces/{shop.namespace}?dryRun=All"
+    somebody = (shop.person("alice"), shop.person("bob"), shop.installation.agents, shop.installation.operator)
+    assert [who.patch(path, patch).status for who in somebody] == [403] * 4
+    allowed(shop.installation.admin.patch(path, patch))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from interlock.operator import queue
+from interlock.operator.api import Unavailable
 from interlock.operator.queue import Queue
 
 
@@ -38,7 +39,7 @@ class Work:
 @asynccontextmanager
 async def running(worker: Callable[[str], Awaitable[float | None]], workers: int = 3) -> AsyncIterator[Queue]:
     """A queue that is worked on."""
-    made = Queue(worker)
+    made = Queue(worker, spread=lambda: 1.0)
     task = asyncio.create_task(made.run(workers))
     try:
         yield made
@@ -205,6 +206,73 @@ async def test_a_trigger_comes_before_the_appointment_and_replaces_it() -> None:
             await asyncio.sleep(0)
         await idle(of)
     assert looks == 1
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(None, 0.5), (0.1, 0.5), (7.0, 7.0)])
+async def test_the_api_server_says_how_long_it_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, asked: float | None, waited: float
+) -> None:
+    delays: list[float] = []
+
+    async def worker(key: str) -> float | None:
+        raise Unavailable(429, key, asked)
+
+    monkeypatch.setattr(Queue, "add_later", lambda self, key, seconds: delays.append(seconds))
+    async with running(worker) as of:
+        of.add("a")
+        await idle(of)
+    assert delays == [waited]
+
+
+async def test_waits_are_spread_by_chance_and_never_shorter_than_asked() -> None:
+    delays = {Queue(Work())._backoff("a", 4.0) for _ in range(50)}
+    assert len(delays) > 10
+    assert min(delays) >= 4.0
+    assert max(delays) <= 4.0 * (1 + queue.SPREAD)
+
+
+async def test_draining_ends_what_is_under_way_and_begins_nothing() -> None:
+    work = Work()
+    async with running(work, workers=1) as of:
+        of.add("a")
+        await work.begun.wait()
+        of.add("b")
+        drained = asyncio.create_task(of.drain(60))
+        await asyncio.sleep(0)
+        work.go.set()
+        assert await drained
+    assert work.done == {"a": 1}
+
+
+async def test_draining_says_when_something_does_not_come_to_its_end() -> None:
+    work = Work()
+    async with running(work, workers=1) as of:
+        of.add("a")
+        await work.begun.wait()
+        assert not await of.drain(0)
+        assert of.in_work == 1
+
+
+async def test_behind_a_closed_gate_keys_wait_and_none_is_lost() -> None:
+    work, gate = Work(), asyncio.Event()
+    work.go.set()
+
+    async def closed() -> None:
+        await gate.wait()
+
+    of = Queue(work, gate=closed)
+    task = asyncio.create_task(of.run(2))
+    for key in "abc":
+        of.add(key)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (work.done, of.waiting) == ({}, 3)
+    assert of.oldest > 0
+    gate.set()
+    await idle(of)
+    assert work.done == {"a": 1, "b": 1, "c": 1}
+    assert of.oldest == 0
+    task.cancel()
 
 
 async def test_stopping_cancels_what_is_under_way_and_what_was_to_come() -> None:

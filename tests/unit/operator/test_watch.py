@@ -1,0 +1,76 @@
+"""The supervision of the watch where there is no API server to be had."""
+
+import contextlib
+
+import pytest
+from kubernetes.aio import client
+
+from interlock.operator import watch
+from interlock.operator.health import Health
+from interlock.operator.lease import Leadership
+from interlock.operator.queue import Queue
+from interlock.operator.watch import Hear, Watch, WatchEnded
+
+HEAR = Hear(execution=lambda _: None, namespace=lambda _, __: None)
+
+
+async def unreadable() -> client.Configuration:
+    raise OSError("the token file is gone")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kopf itself would wait and retry for seconds before it ends."""
+
+    async def ends(_: object) -> None:
+        await unreadable()
+
+    monkeypatch.setattr(watch._Run, "_watch", ends)
+    monkeypatch.setattr(watch, "LAST_PAUSE_SECONDS", 0.0)
+
+
+async def test_what_never_lives_ends_the_process_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    made = Watch(unreadable, HEAR)
+    with pytest.raises(WatchEnded, match="10 times in a row, at last: OSError: the token file is gone"):
+        await made.keep()
+    assert made.hopeless
+    assert caplog.text.count("is started anew") == watch.ATTEMPTS - 1
+
+
+async def nothing(_: str) -> None:
+    return None
+
+
+class Leading(Leadership):
+    """Leads without an API server."""
+
+    @property
+    def leads(self) -> bool:
+        return True
+
+    @property
+    def stuck(self) -> bool:
+        return False
+
+
+async def test_health_tells_of_a_watch_that_is_dead_for_good() -> None:
+    made = Watch(unreadable, HEAR)
+    health = Health(Leading.__new__(Leading), Queue(nothing), made)
+    assert all(finding.well for finding in health.live())
+    with contextlib.suppress(WatchEnded):
+        await made.keep()
+    watching = health.live()[0]
+    assert (watching.name, watching.well) == ("watch", False)
+    assert "10 attempts failed" in str(watching)
+
+
+async def test_a_loop_that_does_not_answer_shows() -> None:
+    made = Watch(unreadable, HEAR)
+    run = made._run = watch._Run(unreadable, HEAR, {})
+    for _ in range(5):
+        run.ping()
+    assert not made.hopeless
+    run.ping()
+    assert made.hopeless
+    run._pong()
+    assert not made.hopeless
