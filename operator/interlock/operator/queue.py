@@ -6,6 +6,7 @@ least that long; each wait is spread by chance, so that what failed together doe
 """
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -41,8 +42,10 @@ class Queue:
         self._worker = worker
         self._gate = gate
         self._spread = spread
-        self._ready: asyncio.Queue[str] = asyncio.Queue()
+        self._ready: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        self._turns = itertools.count()
         self._queued: dict[str, float] = {}
+        self._behind: set[str] = set()
         self._working: set[str] = set()
         self._again: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -51,15 +54,19 @@ class Queue:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def add(self, key: str) -> None:
-        """Triggers a key now."""
+    def add(self, key: str, *, behind: bool = False) -> None:
+        """Triggers a key now; `behind` lets all go before it that are not."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
         if key in self._working:
             self._again.add(key)
-        elif key not in self._queued:
+            return
+        if key not in self._queued:
             self._queued[key] = time.monotonic()
-            self._ready.put_nowait(key)
+        elif behind or key not in self._behind:
+            return
+        (self._behind.add if behind else self._behind.discard)(key)
+        self._ready.put_nowait((behind, next(self._turns), key))
 
     def add_later(self, key: str, seconds: float) -> None:
         """Triggers a key after a while, unless something triggers it before."""
@@ -109,10 +116,11 @@ class Queue:
     async def _work(self) -> None:
         while True:
             await self._gate()
-            key = await self._ready.get()
-            if self._draining:
+            _, _, key = await self._ready.get()
+            if self._draining or key not in self._queued:  # it had its turn already, having been brought forward
                 continue
             del self._queued[key]
+            self._behind.discard(key)
             self._working.add(key)
             self._idle.clear()
             try:

@@ -53,6 +53,10 @@ class Reconciler:
         """Drops what is remembered between passes: another leader may have worked in the meantime."""
         self._memories.clear()
 
+    def knows(self, version: str) -> bool:
+        """Whether an execution has this version by our own writing: there is nothing in it that we have not seen."""
+        return self._recorder.wrote(version)
+
     async def reconcile(self, key: str) -> float | None:
         """Takes one execution, `namespace/name`, as far as it goes now; the seconds until it wants to be looked at."""
         namespace, _, name = key.partition("/")

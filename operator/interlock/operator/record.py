@@ -1,6 +1,7 @@
 """The record: status patches under the fence, and the archive before an object may go."""
 
 import contextlib
+from collections import OrderedDict
 from typing import Any
 
 from interlock.crds.execution import RunbookExecution
@@ -15,6 +16,8 @@ from interlock.operator.lease import Leadership, StaleFence
 from interlock.operator.planning import timestamp
 from interlock.operator.session import Session, utc_now
 
+VERSIONS_KEPT = 4096
+
 
 class Recorder:
     """Makes durable what happened."""
@@ -24,6 +27,17 @@ class Recorder:
         self._leadership = leadership
         self._archive = archive
         self._events = events
+        self._own: OrderedDict[str, None] = OrderedDict()
+
+    def wrote(self, version: str) -> bool:
+        """Whether an object has this version by a write of ours, so that its event tells nothing new."""
+        return version in self._own
+
+    def _remember(self, body: Object) -> Object:
+        self._own[body["metadata"]["resourceVersion"]] = None
+        if len(self._own) > VERSIONS_KEPT:
+            self._own.popitem(last=False)
+        return body
 
     async def read(self, namespace: str, name: str) -> Object | None:
         """The execution as it is now, or None if it is gone.
@@ -56,7 +70,9 @@ class Recorder:
             version = body["metadata"]["resourceVersion"]
             self._leadership.fence()
             try:
-                return await self._api.merge_patch(path, {**patch, "metadata": {"resourceVersion": version}})
+                return self._remember(
+                    await self._api.merge_patch(path, {**patch, "metadata": {"resourceVersion": version}})
+                )
             except Invalid as refused:
                 if STALE_WRITER in str(refused):
                     raise StaleFence(patch["status"]["fence"]["epoch"], str(refused)) from refused
@@ -81,4 +97,4 @@ class Recorder:
         archived = {ARCHIVED_AT_ANNOTATION: timestamp(utc_now())}
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": rest, "annotations": archived}}
         with contextlib.suppress(NotFound):
-            await self._api.merge_patch(path, patch)
+            self._remember(await self._api.merge_patch(path, patch))

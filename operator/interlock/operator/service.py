@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from interlock.crds.celprocess import Evaluator
 from interlock.operator.api import Api, ApiError, connecting
@@ -32,7 +33,7 @@ from interlock.operator.settings import OperatorSettings
 from interlock.operator.shards import Shards
 from interlock.operator.steps import Steps
 from interlock.operator.upkeep import Upkeep
-from interlock.operator.watch import Hear, Watch
+from interlock.operator.watch import Hear, Heard, Watch
 from interlock.operator.work import Work
 
 log = logging.getLogger(__name__)
@@ -170,10 +171,15 @@ def _parts(
     shards = Shards(api, settings.shard, gained.put_nowait)
     work = Work(reconciler.reconcile, reconciler.forget, leadership, shards)
     queue = Queue(work, gate=leadership.until_leading)
-    watch = Watch(connecting(settings.kubeconfig), Hear(execution=queue.add, namespace=shards.told))
+
+    def heard(of: Heard) -> None:
+        if not reconciler.knows(of.version):
+            queue.add(of.key, behind=of.waits)
+
+    watch = Watch(connecting(settings.kubeconfig), Hear(execution=heard, namespace=shards.told))
     relist = Relist(
         api,
-        queue.add,
+        partial(queue.add, behind=True),
         Told(watch.versions, watch.restart),
         seconds=settings.resync_seconds,
         grace=min(10.0, settings.resync_seconds / 2),

@@ -41,10 +41,20 @@ class WatchEnded(Exception):
 
 
 @dataclass(frozen=True)
+class Heard:
+    """An execution that may have changed."""
+
+    key: str
+    version: str
+    waits: bool
+    """Whether, by what the event carries, it waits for a person and nobody has decided: others go before it."""
+
+
+@dataclass(frozen=True)
 class Hear:
     """Who is told, in the loop of the rest of the operator."""
 
-    execution: Callable[[str], None]
+    execution: Callable[[Heard], None]
     namespace: Callable[[str | None, Mapping[str, Any]], None]
 
 
@@ -125,10 +135,10 @@ class Watch:
     def _told(self, loop: asyncio.AbstractEventLoop) -> Hear:
         """Crosses from the watch's thread into the loop of the rest; what comes after its end is of no interest."""
 
-        def execution(key: str) -> None:
+        def execution(heard: Heard) -> None:
             self._heard = time.monotonic()
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._hear.execution, key)
+                loop.call_soon_threadsafe(self._hear.execution, heard)
 
         def namespace(event: str | None, body: Mapping[str, Any]) -> None:
             self._heard = time.monotonic()
@@ -195,18 +205,26 @@ class _Run:
             private_key_path=connection.key_file,
         )
 
-    async def _execution(self, *, type: str | None, meta: kopf.Meta, **_: Any) -> None:
+    async def _execution(self, *, type: str | None, meta: kopf.Meta, body: kopf.Body, **_: Any) -> None:
         self.told = True
         key = f"{meta['namespace']}/{meta['name']}"
         if type == "DELETED":
             self._versions.pop(key, None)
         else:
             self._versions[key] = int(meta["resourceVersion"])
-        self._hear.execution(key)
+        self._hear.execution(Heard(key, meta["resourceVersion"], _waits(body)))
 
     async def _namespace(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
         self.told = True  # there are always namespaces: the first list has arrived
         self._hear.namespace(type, body)
+
+
+def _waits(body: Mapping[str, Any]) -> bool:
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    offered = (status.get("plan") or {}).get("digest")
+    decided = any(decision.get("subject") == offered for decision in spec.get("decisions") or ())
+    stopped = spec.get("cancelled") or body["metadata"].get("deletionTimestamp")
+    return status.get("phase") == "AwaitingApproval" and not decided and not stopped
 
 
 def _settings() -> kopf.OperatorSettings:

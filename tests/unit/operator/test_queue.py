@@ -93,6 +93,27 @@ async def test_keys_are_worked_on_side_by_side_but_never_one_twice_at_once() -> 
     assert work.most_at_once == {"a": 1, "b": 1}
 
 
+async def test_what_only_waits_lets_all_others_go_before_it_until_something_happens_to_it() -> None:
+    order: list[str] = []
+
+    async def work(key: str) -> float | None:
+        order.append(key)
+        return None
+
+    of = Queue(work)
+    for key in ("waits-1", "waits-2", "waits-3"):
+        of.add(key, behind=True)
+    for key in ("new", "waits-3", "waits-3", "new"):
+        of.add(key)
+    of.add("waits-3", behind=True)
+    task = asyncio.create_task(of.run(1))
+    await idle(of)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert order == ["new", "waits-3", "waits-1", "waits-2"]
+
+
 async def test_what_fails_is_tried_again_later_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     delays: list[float] = []
     done = asyncio.Event()
