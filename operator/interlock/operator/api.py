@@ -241,13 +241,13 @@ class Api:
             Conflict: the object has another uid.
             ApiError: see its subclasses.
         """
-        options: dict[str, Any] = (
-            {"dryRun": ["All"]} if dry_run else {}
-        )  # with a body, the query would count for nothing
+        options: dict[str, Any] = {"dryRun": ["All"]} if dry_run else {}
         if uid is not None:
             options |= {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        # With a body the query counts for nothing but the audit log, which may keep no bodies.
+        query = {"dryRun": "All"} if dry_run else {}
         try:
-            await self.request("DELETE", path, body=options or None)
+            await self.request("DELETE", path, query=query, body=options or None)
         except NotFound:
             return
 

@@ -99,6 +99,19 @@ def test_an_undo_with_a_renewed_token_is_explained_by_what_the_token_is_bound_to
     assert sorted(write.undo for write in join.writes) == [False, True]
 
 
+@pytest.mark.parametrize("sent", [[{"op": "test", "path": "/metadata/uid", "value": "1b3c"}], {"spec": {}}, None])
+def test_whatever_was_sent_a_write_is_matched(sent: object) -> None:
+    join = joined(execution(STEP, DONE), anchored(), minted("jti-1"), patched(requestObject=sent))
+    assert join.flaws == []
+    assert [write.step for write in join.writes] == ["scale"]
+
+
+def test_a_deletion_that_was_only_tried_is_no_write() -> None:
+    tried = event("delete", "pods", "web-1", user=RUNNER, credential="jti-1", requestObject={"dryRun": ["All"]})
+    join = joined(execution(STEP, DONE), anchored(), minted("jti-1"), tried)
+    assert (join.flaws, join.writes) == ([], [])
+
+
 def test_a_token_for_planning_only_is_explained_by_its_secret() -> None:
     assert flaws(execution(), anchored(), minted("jti-1")) == []
 

@@ -164,7 +164,7 @@ def _request(event: Mapping[str, Any]) -> Request | None:
     concern = _concern(event, place)
     if concern is None:
         return None
-    user, body = event["user"], event.get("requestObject") or {}
+    user, body = event["user"], _body(event)
     return Request(
         concern=concern,
         id=event["auditID"],
@@ -197,7 +197,15 @@ def _acts_as(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_dry_run(event: Mapping[str, Any]) -> bool:
-    return "All" in parse_qs(urlsplit(event["requestURI"]).query).get("dryRun", [])
+    """A deletion that carries options says it in them."""
+    asked = parse_qs(urlsplit(event["requestURI"]).query).get("dryRun", [])
+    return "All" in asked or (event["verb"] == "delete" and "All" in (_body(event).get("dryRun") or ()))
+
+
+def _body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was sent, if it was kept and is an object; a JSON patch is a list."""
+    body = event.get("requestObject")
+    return body if isinstance(body, dict) else {}
 
 
 def _time(text: str) -> datetime:
