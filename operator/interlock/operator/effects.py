@@ -85,6 +85,10 @@ class Effects:
 
     async def _looked(self, session: Session, name: str, attempt: int) -> Prepared | None:
         """What a step would do now; None if it has failed, as it must not or cannot be done."""
+        begun = session.state.steps.get(name)
+        if begun is not None and self._clock() >= deadline(session.node(name).step, begun):
+            self._refuse(session, name, "TimedOut", "its time was over before it could be tried again")
+            return None
         try:
             ready = await self._steps.prepare(self._facts.subject(session), session.node(name), attempt=attempt)
             _as_planned(session, name, ready)
@@ -161,7 +165,7 @@ class Effects:
         """Looks whether what a step wrote still holds, and states the intent to put it back."""
         try:
             ready = await self._steps.prepare_undo(session.execution, step.name, step.intent)
-        except UndoConflict as conflict:
+        except (UndoConflict, Forbidden) as conflict:  # forbidden: its namespace goes, and the bindings went first
             session.add(Event(event="UndoStarted", step=step.name, data={"writes": False}))
             session.add(Event(event="UndoFailed", step=step.name, data={"message": safe_message(conflict)}))
             return
@@ -229,7 +233,10 @@ class Effects:
 
     async def _find_out(self, session: Session, effect: Effect, *, refused: bool = False) -> Pause | None:
         """What came of an effect: its mark tells; a refused one did not happen, unless an earlier attempt did."""
-        found = await self._steps.probe(effect.intent, effect.marks)
+        try:
+            found = await self._steps.probe(effect.intent, effect.marks)
+        except Forbidden:
+            found = "unknown"
         if found == "happened":
             return await effect.happened({"found": "by probe"})
         if found == "not" or refused:

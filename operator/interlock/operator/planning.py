@@ -78,7 +78,10 @@ async def draft_plan(
     if size > PLAN_BYTES:
         raise StepRefused(f"the plan has {size} bytes, more than {PLAN_BYTES}: too much for a person to approve")
     roots = {node.name for node in nodes if not node.needs}
-    return Draft(plan, tuple(p for p in prepared if p.planned.name in roots and p.planned.deferred is None))
+    first = tuple(p for p in prepared if p.planned.name in roots and p.planned.deferred is None)
+    if nodes and not first:
+        raise StepRefused("no step could begin: each that needs no other uses what steps yield")
+    return Draft(plan, first)
 
 
 async def _prepare(steps: Steps, about: Subject, nodes: Sequence[Node]) -> list[Prepared]:

@@ -107,6 +107,20 @@ def test_deleted_it_stops_undoes_is_archived_and_goes(
     assert "by" not in live["metadata"]["labels"]
 
 
+@pytest.mark.parametrize("stand", [running, asking, offered])
+def test_a_namespace_that_is_deleted_is_not_held_up(scene: Scene, stand: Callable[[Scene], None]) -> None:
+    """The rights in it and what would be undone may go before the execution does."""
+    stand(scene)
+    uid = scene.execution().uid
+    assert scene.admin.delete(f"/api/v1/namespaces/{scene.namespace}").ok
+    eventually(
+        "the namespace to go",
+        lambda: scene.admin.get(f"/api/v1/namespaces/{scene.namespace}").status == 404,
+        seconds=120,
+    )
+    assert scene.archived(uid).phase in {"Cancelled", "Failed"}
+
+
 def test_what_undoes_already_is_not_stopped(scene: Scene) -> None:
     name = guard(scene.admin, scene.namespace)
     scene.ask(runbook("test-stop-undoing", [labelling("label"), waiting("go"), {**FALSE, "name": "fail"}]))
