@@ -89,7 +89,7 @@ class Writes:
     effects: Counter[str] = field(default_factory=Counter)
     """What runners changed: verb, object and change, with the marker and the condition left out."""
     conditions: tuple[tuple[str, str], ...] = ()
-    """Of each effect the marker that it left and the resourceVersion that it was conditional on."""
+    """Of each effect the marker that it left and the resourceVersion or generation that it was conditional on."""
     forbidden: tuple[str, ...] = ()
     """What the operator's account wrote and never may."""
 
@@ -119,13 +119,19 @@ def writes(events: Iterator[Json], namespace: str, rename: dict[str, str]) -> Wr
     return Writes(effects, tuple(conditions), tuple(forbidden))
 
 
-def _condition(body: Json | None) -> list[tuple[str, str]]:
+def _condition(body: Json | list[Json] | None) -> list[tuple[str, str]]:
+    """The marker that a patch leaves, and the resourceVersion or generation on which it is conditional."""
+    if isinstance(body, list):
+        values = {operation["path"]: operation.get("value") for operation in body}
+        return [(str(values[_MARK]), f"generation {values['/metadata/generation']}")] if _MARK in values else []
     meta = (body or {}).get("metadata") or {}
     marker = (meta.get("annotations") or {}).get(LAST_STEP_ANNOTATION)
     return [(marker, meta.get("resourceVersion", ""))] if marker else []
 
 
-def _change(body: Json | None) -> Json | None:
+def _change(body: Json | list[Json] | None) -> Json | list[Json] | None:
+    if isinstance(body, list):
+        return [operation for operation in body if operation["op"] != "test" and operation["path"] != _MARK]
     if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
         return body
     meta = {key: value for key, value in body["metadata"].items() if key not in {"resourceVersion", "uid"}}
@@ -133,6 +139,7 @@ def _change(body: Json | None) -> Json | None:
     return {**body, "metadata": meta | ({"annotations": notes} if notes else {})}
 
 
+_MARK = "/metadata/annotations/" + LAST_STEP_ANNOTATION.replace("/", "~1")
 _POD = re.compile(r"\bTARGET-[a-z0-9]+-[a-z0-9]{5}\b")
 _UID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -39,9 +39,10 @@ def violations(outcome: Outcome) -> Iterator[str]:
 def _undeclared(outcome: Outcome) -> Iterator[str]:
     """Effects on another version of an object than any intent in the journal speaks of."""
     declared = {
-        (entry.step, entry.event == "UndoStarted", entry.details().get("resourceVersion"))
+        (entry.step, entry.event == "UndoStarted", seen)
         for entry in outcome.execution.journal
         if entry.event in _OUTCOMES.values()
+        for seen in (entry.details().get("resourceVersion"), f"generation {entry.details().get('generation')}")
     }
     for marker, version in outcome.written.conditions:
         _, step, attempt = marker.split("/")

@@ -63,8 +63,8 @@ async def run(settings: OperatorSettings) -> None:
         WatchEnded: the watch died and cannot be trusted any more; start the process again.
         ApiError: the API server was never reached.
     """
+    signals = _signals()
     async with _operator(settings) as parts:
-        signals = _signals()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(parts.leadership.keep(), name="lease")

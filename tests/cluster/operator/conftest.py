@@ -49,6 +49,7 @@ def operator(operated: Installation) -> Iterator[Path]:
         process = subprocess.Popen(
             [sys.executable, "-m", "interlock.operator"], env=environment, stdout=file, stderr=subprocess.STDOUT
         )
+        eventually("the operator to be up", lambda: "health and metrics on port" in log.read_text(), 240)
         eventually(
             "an operator to lead", lambda: operated.admin.get(LEASE).body.get("spec", {}).get("holderIdentity"), 240
         )
