@@ -234,8 +234,12 @@ class Proxy:
             async with self._upstream(request, b"") as answer:
                 response = web.StreamResponse(status=answer.status, headers=_passed(answer))
                 await response.prepare(request)
-                async for chunk in answer.content.iter_any():
-                    await response.write(chunk)
+                try:
+                    async for chunk in answer.content.iter_any():
+                        await response.write(chunk)
+                finally:
+                    if answer.connection is not None and answer.connection.transport is not None:
+                        answer.connection.transport.abort()
                 return response
         except (aiohttp.ClientError, ConnectionError):
             return _cut(request)
