@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.support.scene import Scene, deployment, happened, labelling, runbook, signalled, waiting
+from tests.support.scene import Scene, deployment, happened, labelling, runbook, settled, signalled, waiting
 from tests.support.waiting import eventually
 
 STARTED, DONE = "StepStarted", "StepSucceeded"
@@ -31,6 +31,7 @@ def test_branches_wait_side_by_side_and_a_join_for_all_of_them(scene: Scene) -> 
 
 def test_effects_of_branches_are_made_side_by_side(scene: Scene) -> None:
     scene.create(deployment("api"))
+    eventually("its controller to be done with it", lambda: settled(scene.workload("api")))
     web = labelling("one", until=signalled("go"))
     api = labelling("two", on="api", needs=[], until=signalled("go"))
     scene.ask(runbook("test-side-by-side", [web, api]))
