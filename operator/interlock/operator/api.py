@@ -7,7 +7,7 @@ is retried here; whoever holds the intent decides whether a repetition is safe.
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,6 +58,9 @@ class Unavailable(ApiError):
     """No answer, or none that tells whether it was done."""
 
 
+_PAGE = "500"
+_JSON = "application/json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TEXT = "*/*"
 _PATCH_FAILED = "the server rejected our request due to an error in our request"
 """All that the API server says of a JSON patch whose test fails or whose path does not exist; what is refused for its
@@ -197,16 +200,29 @@ class Api:
         self, api_version: str, kind: str, namespace: str | None, *, labels: str = "", fields: str = ""
     ) -> list[Object]:
         """All objects of a kind that the selectors choose."""
-        query = {"limit": "500", **({"labelSelector": labels} if labels else {})}
+        query = {"labelSelector": labels} if labels else {}
         if fields:
             query["fieldSelector"] = fields
-        items: list[Object] = []
+        listed = self._each(await self.path(api_version, kind, namespace), query, _JSON)
+        return [{"apiVersion": api_version, "kind": kind, **item} async for item in listed]
+
+    async def metadata(
+        self, api_version: str, kind: str, namespace: str | None, *, fields: str = ""
+    ) -> AsyncIterator[Object]:
+        """All objects of a kind, in the order of their keys, but of each only the metadata; read page by page."""
+        query = {"fieldSelector": fields} if fields else {}
+        async for item in self._each(await self.path(api_version, kind, namespace), query, _METADATA_ONLY):
+            yield item
+
+    async def _each(self, path: str, query: Mapping[str, str], accept: str) -> AsyncIterator[Object]:
+        asked = {"limit": _PAGE, **query}
         while True:
-            page = await self.request("GET", await self.path(api_version, kind, namespace), query=query)
-            items += [{"apiVersion": api_version, "kind": kind, **item} for item in page["items"] or ()]
+            page = await self.request("GET", path, query=asked, accept=accept)
+            for item in page["items"] or ():
+                yield item
             if not (token := page["metadata"].get("continue")):
-                return items
-            query["continue"] = token
+                return
+            asked["continue"] = token
 
     async def merge_patch(self, path: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """The object after a merge patch, which is conditional if it names a resourceVersion."""

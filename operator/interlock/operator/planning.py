@@ -10,13 +10,13 @@ from interlock.crds.digest import canonical, digest
 from interlock.crds.execution import Plan, PlannedObject, PlannedStep, RunbookExecution
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.parameters import parse_parameters
+from interlock.crds.rules import PLAN_BYTES
 from interlock.crds.runbook import Check, Runbook
 from interlock.operator.core.nodes import Node, unrolled
 from interlock.operator.look import View
 from interlock.operator.prepared import Prepared, StepRefused, Subject
 from interlock.operator.steps import Steps
 
-PLAN_BYTES = 8192
 PLAN_STEPS = 32
 
 

@@ -7,7 +7,7 @@ told of a while later, it has missed, and then it is the watch that is started a
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from interlock.crds.execution import TERMINAL
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 UNFINISHED = ",".join(f"status.phase!={phase}" for phase in sorted(TERMINAL))
 """A field selector: what is finished never comes out of the API server's memory."""
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Relist:
 
     async def versions(self, namespace: str | None = None) -> dict[str, int]:
         """The unfinished executions, of one namespace or of all, and the version of each."""
-        listed = self._list(namespace, UNFINISHED)
+        listed = self._api.metadata(API_VERSION, "RunbookExecution", namespace, fields=UNFINISHED)
         return {_key(item): int(item["metadata"]["resourceVersion"]) async for item in listed}
 
     async def gain(self, namespace: str) -> None:
@@ -88,20 +87,9 @@ class Relist:
 
     async def sweep(self) -> None:
         """Triggers what is finished but still held by our finalizer: nothing tells of it any more."""
-        async for item in self._list(None, ""):
+        async for item in self._api.metadata(API_VERSION, "RunbookExecution", None):
             if AUDIT_FINALIZER in (item["metadata"].get("finalizers") or ()):
                 self._add(_key(item))
-
-    async def _list(self, namespace: str | None, fields: str) -> AsyncIterator[Object]:
-        path = await self._api.path(API_VERSION, "RunbookExecution", namespace)
-        query = {"limit": "500", **({"fieldSelector": fields} if fields else {})}
-        while True:
-            page = await self._api.request("GET", path, query=query, accept=_METADATA_ONLY)
-            for item in page["items"] or ():
-                yield item
-            if not (token := page["metadata"].get("continue")):
-                return
-            query["continue"] = token
 
 
 def _key(item: Object) -> str:

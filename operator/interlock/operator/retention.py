@@ -19,9 +19,6 @@ from interlock.operator.session import Clock, utc_now
 
 log = logging.getLogger(__name__)
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PAGE = 500
-
 
 @dataclass(frozen=True, order=True)
 class Archived:
@@ -88,17 +85,10 @@ class Retention:
         return count
 
     async def _all(self) -> AsyncIterator[Archived]:
-        query = {"limit": str(_PAGE)}
-        path = await self._api.path(API_VERSION, "RunbookExecution", None)
-        while True:
-            page = await self._api.request("GET", path, query=query, accept=METADATA_ONLY)
-            for item in page["items"] or ():
-                meta = item["metadata"]
-                if AUDIT_FINALIZER not in (meta.get("finalizers") or ()) and not meta.get("deletionTimestamp"):
-                    yield _archived(meta)
-            if not (token := page["metadata"].get("continue")):
-                return
-            query["continue"] = token
+        async for item in self._api.metadata(API_VERSION, "RunbookExecution", None):
+            meta = item["metadata"]
+            if AUDIT_FINALIZER not in (meta.get("finalizers") or ()) and not meta.get("deletionTimestamp"):
+                yield _archived(meta)
 
     async def _delete(self, item: Archived) -> None:
         self._leadership.fence()
