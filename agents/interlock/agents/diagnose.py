@@ -47,7 +47,12 @@ class Diagnosis(Record):
 def diagnose(evidence: Evidence, min_confidence: float) -> Diagnosis:
     """The ranked hypotheses about the evidence, and the verdict if one of them reaches `min_confidence`."""
     scene = Scene(evidence)
-    ranked = rank(finding for analyze in ANALYZERS for finding in analyze(scene))
+    return conclude((finding for analyze in ANALYZERS for finding in analyze(scene)), min_confidence)
+
+
+def conclude(findings: Iterable[Finding], min_confidence: float) -> Diagnosis:
+    """Findings ranked, and the verdict if one of them reaches `min_confidence`."""
+    ranked = rank(findings)
     if not ranked or ranked[0].confidence < min_confidence:
         sure = ranked[0].confidence if ranked else 0.0
         return Diagnosis(hypotheses=ranked, verdict="unknown.insufficient-evidence", confidence=sure)

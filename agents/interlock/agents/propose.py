@@ -49,15 +49,17 @@ class Nothing(Record):
 
 def catalogue(bodies: Iterable[Mapping[str, Any]]) -> tuple[Runbook, ...]:
     """The runbooks that may be asked for: active, valid, and of each family the newest."""
-    newest: dict[str, Runbook] = {}
-    for body in bodies:
-        runbook = _usable(body)
-        if runbook is None:
-            continue
-        known = newest.get(runbook.spec.family)
+    return newest(runbook for body in bodies if (runbook := _usable(body)) is not None)
+
+
+def newest(runbooks: Iterable[Runbook]) -> tuple[Runbook, ...]:
+    """Of each family the newest version, by family."""
+    found: dict[str, Runbook] = {}
+    for runbook in runbooks:
+        known = found.get(runbook.spec.family)
         if known is None or _version(runbook) > _version(known):
-            newest[runbook.spec.family] = runbook
-    return tuple(newest[family] for family in sorted(newest))
+            found[runbook.spec.family] = runbook
+    return tuple(found[family] for family in sorted(found))
 
 
 def _usable(body: Mapping[str, Any]) -> Runbook | None:

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
+
+from interlock.agents.model import ObjectRef
+
+PARTIAL = "snapshot/partial"
 
 
 class Part(BaseModel):
@@ -18,20 +23,60 @@ class Part(BaseModel):
         return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
+class Owner(Part):
+    """Who an object belongs to."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
 class Metadata(Part):
     """Who an object is."""
 
     name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    owner_references: tuple[Owner, ...] = ()
+    finalizers: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether only a part of the object was seen: what is missing in it is unknown, not absent."""
+        return PARTIAL in self.annotations
+
+
+class Resource(Part):
+    """An object of the API server."""
+
+    kind: ClassVar[str] = ""
+    plural: ClassVar[str] = ""
+    namespaced: ClassVar[bool] = True
+
+    metadata: Metadata
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.metadata.name
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Its name in the words of findings."""
+        namespace = self.metadata.namespace if self.namespaced else None
+        return ObjectRef(kind=self.kind, namespace=namespace, name=self.metadata.name)
 
 
 class Port(Part):
     """A port that a container declares."""
 
     container_port: int
+    host_port: int = 0
     name: str = ""
     protocol: str = "TCP"
 
@@ -50,6 +95,7 @@ class Probe(Part):
     http_get: Address | None = None
     tcp_socket: Address | None = None
     grpc: Address | None = None
+    command: JsonValue = Field(default=None, alias="exec")
     initial_delay_seconds: int = 0
     period_seconds: int = 10
     timeout_seconds: int = 1
@@ -74,6 +120,7 @@ class ValueFrom(Part):
 
     secret_key_ref: KeyRef | None = None
     config_map_key_ref: KeyRef | None = None
+    field_ref: JsonValue = None
 
 
 class Variable(Part):
@@ -98,11 +145,22 @@ class Resources(Part):
     requests: dict[str, str | int | float] = {}
 
 
+class Mount(Part):
+    """Where a container sees a volume."""
+
+    name: str
+    mount_path: str = ""
+    read_only: bool = False
+
+
 class Container(Part):
     """A container as it is asked for."""
 
     name: str
     image: str = ""
+    image_pull_policy: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     env: tuple[Variable, ...] = ()
     env_from: tuple[EnvSource, ...] = ()
@@ -110,6 +168,19 @@ class Container(Part):
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    restart_policy: str = ""
+    volume_mounts: tuple[Mount, ...] = ()
+    security_context: dict[str, JsonValue] = {}
+
+    @property
+    def probes(self) -> tuple[tuple[str, Probe], ...]:
+        """Its probes, by name."""
+        named = (
+            ("liveness", self.liveness_probe),
+            ("readiness", self.readiness_probe),
+            ("startup", self.startup_probe),
+        )
+        return tuple((name, probe) for name, probe in named if probe is not None)
 
     def number(self, port: int | str) -> int | None:
         """The number of a port given by number or name; None when no declared port has the name."""
@@ -130,12 +201,38 @@ class ConfigMapVolume(Part):
     name: str = ""
 
 
+class ClaimVolume(Part):
+    """A claim mounted."""
+
+    claim_name: str = ""
+    read_only: bool = False
+
+
 class Volume(Part):
     """A volume of a pod."""
 
     name: str
     secret: SecretVolume | None = None
     config_map: ConfigMapVolume | None = None
+    persistent_volume_claim: ClaimVolume | None = None
+    host_path: JsonValue = None
+
+
+class Toleration(Part):
+    """A taint that a pod puts up with."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class DnsConfig(Part):
+    """A resolver of a pod's own."""
+
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[dict[str, str], ...] = ()
 
 
 class PodSpec(Part):
@@ -147,6 +244,18 @@ class PodSpec(Part):
     node_name: str = ""
     node_selector: dict[str, str] = {}
     service_account_name: str = ""
+    affinity: dict[str, JsonValue] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    topology_spread_constraints: tuple[dict[str, JsonValue], ...] = ()
+    scheduler_name: str = "default-scheduler"
+    priority_class_name: str = ""
+    image_pull_secrets: tuple[KeyRef, ...] = ()
+    dns_policy: str = ""
+    dns_config: DnsConfig | None = None
+    host_network: bool = False
+    host_aliases: tuple[dict[str, JsonValue], ...] = ()
+    restart_policy: str = "Always"
+    security_context: dict[str, JsonValue] = {}
 
     def container(self, name: str) -> Container | None:
         """The container of this name."""
@@ -219,6 +328,7 @@ class Condition(Part):
     status: str
     reason: str = ""
     message: str = ""
+    last_transition_time: datetime | None = None
 
 
 class PodStatus(Part):
@@ -226,22 +336,22 @@ class PodStatus(Part):
 
     phase: str = ""
     reason: str = ""
+    message: str = ""
+    pod_ip: str = Field(default="", alias="podIP")
+    start_time: datetime | None = None
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-class Pod(Part):
+class Pod(Resource):
     """A pod."""
 
-    metadata: Metadata
+    kind = "Pod"
+    plural = "pods"
+
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.metadata.name
 
     @property
     def hash(self) -> str:
@@ -289,72 +399,7 @@ class Event(Part):
     message: str = ""
     count: int = 1
     object: Involved = Involved()
-
-
-class Template(Part):
-    """What pods are made from."""
-
-    metadata: dict[str, JsonValue] = {}
-    spec: PodSpec = PodSpec()
-
-
-class Revision(Part):
-    """A ReplicaSet as a revision of its Deployment."""
-
-    name: str
-    revision: int = 0
-    hash: str = ""
-    created: datetime | None = None
-    wanted: int = 0
-    replicas: int = 0
-    ready: int = 0
-    template: Template = Template()
-    conditions: tuple[Condition, ...] = ()
-
-
-class WorkloadSpec(Part):
-    """What a workload asks for."""
-
-    replicas: int | None = None
-    paused: bool = False
-    template: Template = Template()
-
-
-class WorkloadStatus(Part):
-    """How a workload is."""
-
-    replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    updated_replicas: int = 0
-    observed_generation: int = 0
-    conditions: tuple[Condition, ...] = ()
-
-
-class Workload(Part):
-    """A Deployment, StatefulSet or DaemonSet."""
-
-    metadata: Metadata
-    spec: WorkloadSpec = WorkloadSpec()
-    status: WorkloadStatus = WorkloadStatus()
-
-    def condition(self, kind: str) -> Condition | None:
-        """The condition of this type."""
-        return next((c for c in self.status.conditions if c.type == kind), None)
-
-
-class QuotaStatus(Part):
-    """What a quota allows and what of it is used, as quantities."""
-
-    hard: dict[str, str] = {}
-    used: dict[str, str] = {}
-
-
-class Quota(Part):
-    """A ResourceQuota."""
-
-    metadata: Metadata
-    status: QuotaStatus = QuotaStatus()
+    last: datetime | None = None
 
 
 class Log(Part):

@@ -12,18 +12,9 @@ from typing import TypeVar
 from pydantic import JsonValue, ValidationError
 
 from interlock.agents.analyzers.findings import Introduced, Quote
-from interlock.agents.analyzers.objects import (
-    Change,
-    ContainerStatus,
-    Event,
-    Log,
-    Part,
-    Pod,
-    PodSpec,
-    Quota,
-    Revision,
-    Workload,
-)
+from interlock.agents.analyzers.kinds import Quota
+from interlock.agents.analyzers.objects import Change, ContainerStatus, Event, Log, Part, Pod, PodSpec
+from interlock.agents.analyzers.workloads import Revision, Workload
 from interlock.agents.evidence import Evidence
 from interlock.agents.evidence.model import Kind
 from interlock.agents.model import ObjectRef

@@ -75,8 +75,8 @@ def failing_containers(pod: Json) -> Iterator[tuple[str, bool]]:
             yield entry["name"], False
 
 
-def events_of(events: Iterable[Json]) -> list[Json]:
-    """Events as what was said about whom, the newest first, at most MOST_EVENTS."""
+def events_of(events: Iterable[Json], most: int = MOST_EVENTS) -> list[Json]:
+    """Events as what was said about whom, the newest first, at most `most`."""
     views = [
         {
             "reason": event.get("reason") or "",
@@ -89,7 +89,7 @@ def events_of(events: Iterable[Json]) -> list[Json]:
         }
         for event in events
     ]
-    return sorted(views, key=lambda view: str(view["last"] or ""), reverse=True)[:MOST_EVENTS]
+    return sorted(views, key=lambda view: str(view["last"] or ""), reverse=True)[:most]
 
 
 def _count(event: Json) -> int:

@@ -1,0 +1,29 @@
+"""Nothing is wrong: said only where workloads, their pods and services were seen and nothing hurts."""
+
+from collections.abc import Iterator
+
+from interlock.agents.analyzers.findings import Finding
+from interlock.agents.analyzers.objects import Pod
+from interlock.agents.analyzers.wide.symptoms import QUIET_ALERTS, alerts, symptoms
+from interlock.agents.analyzers.world import World
+from interlock.agents.model import ObjectRef
+
+
+def analyze(world: World) -> Iterator[Finding]:
+    """`none.healthy`, or `none.recovered` where alerts tell of something that is over."""
+    seen = world.groups and all(world.known(Pod, namespace) for namespace in world.focus)
+    if not seen or any(True for _ in symptoms(world)):
+        return
+    told = [a for a in alerts(world) if a["labels"].get("alertname") not in QUIET_ALERTS]
+    resolved = bool(told) and all(a.get("status") == "resolved" for a in told)
+    namespace = ObjectRef(kind="Namespace", namespace=None, name=world.focus[0])
+    count = sum(len(group.pods) for group in world.groups)
+    yield Finding(
+        cause="none.recovered" if resolved else "none.healthy",
+        object=namespace,
+        confidence=0.9,
+        summary=f"All {len(world.groups)} workloads have the pods that they ask for, and nothing is heard to fail.",
+        quotes=tuple(q for g in world.groups[:5] for q in world.quote(g.ref, f"{g.ready} of {g.wanted} pods ready"))
+        or world.quote(namespace, f"{count} pods"),
+        introduced="no",
+    )

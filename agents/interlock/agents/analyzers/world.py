@@ -1,0 +1,284 @@
+"""A namespace and what it stands on, as analyzers read it: typed objects, who belongs to whom, who calls whom.
+
+Made once per look over a source, and lazily: an object is typed when somebody asks for its kind. What does not parse is
+left out, so that one strange object does not keep the rest from being judged.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from interlock.agents.analyzers.findings import Quote
+from interlock.agents.analyzers.objects import PARTIAL, ContainerStatus, Event, Metadata, Pod, PodSpec, Resource
+from interlock.agents.analyzers.workloads import (
+    BarePod,
+    DaemonSet,
+    Deployment,
+    JobPods,
+    LabelSelector,
+    ReplicaSet,
+    StatefulSet,
+    Template,
+    Workload,
+    WorkloadSpec,
+)
+from interlock.agents.cluster import Json
+from interlock.agents.evidence.parts import events_of
+from interlock.agents.evidence.source import RunLog, Source
+from interlock.agents.model import ObjectRef
+
+R = TypeVar("R", bound=Resource)
+EXCERPT = 300
+MOST_EVENTS = 20_000
+_WORKLOADS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
+_NAMED: tuple[type[Workload], ...] = (*_WORKLOADS, ReplicaSet, JobPods, BarePod)
+_BY_KIND: Mapping[str, type[Workload]] = {kind.kind: kind for kind in _NAMED}
+SYSTEM = "kube-system"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A workload and the pods that it has."""
+
+    workload: Workload
+    pods: tuple[Pod, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The workload."""
+        return self.workload.ref
+
+    @property
+    def spec(self) -> PodSpec:
+        """What its pods ask for."""
+        return self.workload.spec.template.spec
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What its pods are labelled with."""
+        return self.workload.spec.template.labels
+
+    @property
+    def wanted(self) -> int:
+        """How many pods it should have."""
+        if self.workload.kind == "DaemonSet":
+            return self.workload.status.desired_number_scheduled
+        return 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
+
+    @property
+    def ready(self) -> int:
+        """How many of its pods take traffic; by its own word where its pods were not seen."""
+        seen = sum(1 for pod in self.pods if pod.ready)
+        return seen if self.pods else max(self.workload.status.ready_replicas, self.workload.status.number_ready)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that should be ready is."""
+        return self.ready >= self.wanted and all(pod.ready for pod in self.pods)
+
+    def statuses(self) -> Iterator[tuple[Pod, ContainerStatus]]:
+        """The containers of all its pods."""
+        for pod in self.pods:
+            for status in pod.statuses():
+                yield pod, status
+
+
+class World:
+    """One look at a namespace, or at a whole cluster."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._typed: dict[tuple[type[Resource], str | None], dict[str, Any]] = {}
+
+    @property
+    def now(self) -> datetime:
+        """When it was seen."""
+        return self.source.collected_at
+
+    @cached_property
+    def focus(self) -> tuple[str, ...]:
+        """The namespaces that are judged: the incident's, or all but the system's where none is named."""
+        if self.source.namespace is not None:
+            return (self.source.namespace,)
+        mine = tuple(n for n in self.source.namespaces() if not n.startswith("kube-"))
+        return mine or self.source.namespaces()
+
+    def known(self, kind: type[Resource], namespace: str | None = None) -> bool:
+        """Whether this kind was collected, so that what is not there is absent."""
+        return self.source.objects(kind.plural, namespace if kind.namespaced else None) is not None
+
+    def within(self, kind: type[R], namespace: str | None = None) -> dict[str, R]:
+        """The objects of one kind in one namespace by name; none where they were not collected."""
+        place = namespace if kind.namespaced else None
+        if (kind, place) not in self._typed:
+            bodies = self.source.objects(kind.plural, place) or ()
+            self._typed[kind, place] = {one.name: one for one in _parsed(kind, bodies)}
+        return self._typed[kind, place]
+
+    def every(self, kind: type[R]) -> Iterator[R]:
+        """The objects of one kind in all namespaces that are judged."""
+        for namespace in self.focus if kind.namespaced else (None,):
+            yield from self.within(kind, namespace).values()
+
+    def find(self, kind: type[R], namespace: str | None, name: str) -> R | None:
+        """One object."""
+        return self.within(kind, namespace).get(name)
+
+    def raw(self, ref_kind: type[Resource], namespace: str | None, name: str) -> Json | None:
+        """An object as it was written."""
+        bodies = self.source.objects(ref_kind.plural, namespace if ref_kind.namespaced else None) or ()
+        return next((body for body in bodies if body["metadata"].get("name") == name), None)
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """All pods that are judged and not leaving."""
+        return tuple(pod for pod in self.every(Pod) if not pod.leaving)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All workloads that are judged."""
+        return tuple(group for namespace in self.focus for group in self.groups_of(namespace))
+
+    def groups_of(self, namespace: str) -> tuple[Group, ...]:
+        """The workloads of a namespace, each with its pods."""
+        if namespace not in self._groups:
+            pods = [pod for pod in self.within(Pod, namespace).values() if not pod.leaving]
+            sets = {r.name: r.metadata.owner_references for r in self.within(ReplicaSet, namespace).values()}
+            workloads = [w for kind in _WORKLOADS for w in self.within(kind, namespace).values()]
+            owned = [_group(w, pods, sets) for w in workloads]
+            taken = {pod.name for group in owned for pod in group.pods}
+            rest = [pod for pod in pods if pod.name not in taken]
+            self._groups[namespace] = (*owned, *_unowned(rest, {g.ref for g in owned}))
+        return self._groups[namespace]
+
+    @cached_property
+    def _groups(self) -> dict[str, tuple[Group, ...]]:
+        return {}
+
+    def group(self, ref: ObjectRef) -> Group | None:
+        """The workload of this name."""
+        return next((g for g in self.groups_of(ref.namespace or "") if g.ref == ref), None)
+
+    @cached_property
+    def group_of(self) -> Mapping[tuple[str, str], Group]:
+        """Which workload a pod belongs to, by namespace and name."""
+        return {(pod.metadata.namespace, pod.name): group for group in self.groups for pod in group.pods}
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """What components said in the namespaces that are judged, the newest first."""
+        return tuple(event for namespace in self.focus for event in self.events_in(namespace))
+
+    def events_in(self, namespace: str) -> tuple[Event, ...]:
+        """What components said in one namespace, the newest first."""
+        if namespace not in self._events:
+            bodies = self.source.objects("events", namespace) or ()
+            views = events_of((b for b in bodies), MOST_EVENTS)
+            self._events[namespace] = tuple(_events(views))
+        return self._events[namespace]
+
+    @cached_property
+    def _events(self) -> dict[str, tuple[Event, ...]]:
+        return {}
+
+    def events_about(self, ref: ObjectRef) -> Iterator[Event]:
+        """What was said about one object."""
+        for event in self.events_in(ref.namespace or "default"):
+            if event.object.name == ref.name and event.object.kind in ("", ref.kind):
+                yield event
+
+    def logs(self, pod: Pod) -> tuple[RunLog, ...]:
+        """The logs of a pod, the previous run's first."""
+        return tuple(self.source.logs(pod.metadata.namespace, pod.name))
+
+    def quote(self, about: Resource | ObjectRef, excerpt: str) -> tuple[Quote, ...]:
+        """A quote from an object."""
+        ref = about.ref if isinstance(about, Resource) else about
+        return (Quote(id=str(ref), excerpt=excerpt[:EXCERPT]),)
+
+
+def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Whether labels belong to a selector; an empty one selects all."""
+    if any(labels.get(key) != value for key, value in selector.match_labels.items()):
+        return False
+    return all(_expression(dict(e), labels) for e in selector.match_expressions)
+
+
+def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = str(expression.get("key")), [str(v) for v in expression.get("values") or ()]
+    match expression.get("operator"):
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return False
+
+
+def _group(workload: Workload, pods: Iterable[Pod], sets: Mapping[str, Any]) -> Group:
+    mine = tuple(pod for pod in pods if _owns(workload, pod, sets))
+    return Group(workload, mine)
+
+
+def _owns(workload: Workload, pod: Pod, sets: Mapping[str, Any]) -> bool:
+    """By owner where owners were seen, else by the selector."""
+    owners = pod.metadata.owner_references
+    if not owners:
+        chosen = workload.spec.selector
+        return bool(chosen.match_labels or chosen.match_expressions) and selects(chosen, pod.metadata.labels)
+    for owner in owners:
+        if owner.kind == workload.kind and owner.name == workload.name:
+            return True
+        if owner.kind == "ReplicaSet" and workload.kind == "Deployment":
+            above = sets.get(owner.name)
+            if above is not None:
+                return any(o.kind == "Deployment" and o.name == workload.name for o in above)
+            return owner.name.rpartition("-")[0] == workload.name
+    return False
+
+
+def _unowned(pods: Iterable[Pod], known: set[ObjectRef]) -> Iterator[Group]:
+    """Pods whose workload was not seen, under the name that they give it."""
+    together: dict[tuple[str, str], list[Pod]] = {}
+    for pod in pods:
+        together.setdefault(_above(pod), []).append(pod)
+    for (kind, name), mine in together.items():
+        template = Template(metadata={"labels": dict(mine[0].metadata.labels)}, spec=mine[0].spec)
+        metadata = Metadata(name=name, namespace=mine[0].metadata.namespace, annotations={PARTIAL: "workload"})
+        replicas = len(mine)
+        workload = _BY_KIND[kind](metadata=metadata, spec=WorkloadSpec(replicas=replicas, template=template))
+        if workload.ref not in known:
+            yield Group(workload, tuple(mine))
+
+
+def _above(pod: Pod) -> tuple[str, str]:
+    for owner in pod.metadata.owner_references:
+        if owner.kind == "ReplicaSet" and pod.hash and owner.name.endswith(f"-{pod.hash}"):
+            return "Deployment", owner.name.removesuffix(f"-{pod.hash}")
+        if owner.kind in _BY_KIND:
+            return owner.kind, owner.name
+    return "Pod", pod.name
+
+
+def _parsed(kind: type[R], bodies: Iterable[Json]) -> Iterator[R]:
+    for body in bodies:
+        try:
+            yield kind.model_validate(body)
+        except ValidationError:
+            continue
+
+
+def _events(views: Iterable[Json]) -> Iterator[Event]:
+    for view in views:
+        try:
+            yield Event.model_validate(view)
+        except ValidationError:
+            continue

@@ -1,0 +1,214 @@
+"""`interlock diagnose DIR`: what is wrong in a snapshot, by rules alone, and what would be proposed.
+
+Nothing is asked of a cluster and nothing in a snapshot is executed. A folder of snapshots is read by several processes.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from interlock.agents.analyzers import Finding
+from interlock.agents.analyzers.world import World
+from interlock.agents.diagnose import Diagnosis
+from interlock.agents.evidence import Evidence
+from interlock.agents.evidence.snapshot import Snapshot, SnapshotError, cases, is_snapshot
+from interlock.agents.examine import evidence_about, examine
+from interlock.agents.model import ObjectRef
+from interlock.agents.propose import Choice, Nothing, choose, newest
+from interlock.cli.errors import CommandError, UsageError
+from interlock.cli.screen import as_json, console, fields, say
+from interlock.crds.redact import safe_message
+from interlock.crds.runbook import Runbook
+from interlock.runbooks.loading import load_catalogue
+
+app = typer.Typer(help="Say what is wrong in a snapshot.", rich_markup_mode=None)
+MIN_CONFIDENCE = 0.5
+LONGEST_EXCERPT = 400
+Answer = dict[str, Any]
+
+
+class Form(StrEnum):
+    """How the answer is given."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+
+
+@app.command()
+def diagnose(
+    folder: Annotated[Path, typer.Argument(help="A snapshot, or a folder of snapshots.", metavar="DIR")],
+    output: Annotated[Form, typer.Option("--output", "-o", help="For people, or for a machine.")] = Form.text,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Processes for a folder.")] = 1,
+) -> None:
+    """Say what is wrong in a snapshot, and which runbook would be proposed.
+
+    A snapshot is a directory with a file snapshot.json (see `interlock snapshot`); a directory without one is taken for
+    a folder of snapshots. Not sure is said as an empty list of hypotheses.
+
+    \b
+        interlock diagnose ./incident-4711
+        interlock diagnose ./incidents --jobs 4 --output jsonl
+    """
+    if not folder.is_dir():
+        raise UsageError(f"DIR: {folder} is no directory", "Take one: interlock snapshot NAMESPACE --out DIR")
+    if is_snapshot(folder):
+        _one(folder, output)
+        return
+    found = cases(folder)
+    if not found:
+        way_out = 'A snapshot has a file snapshot.json: {"collectedAt": "2026-01-31T12:00:00Z", "namespace": "shop"}'
+        raise UsageError(f"DIR: {folder} is no snapshot, and no folder in it is one", way_out)
+    failed = _many(found, output, jobs)
+    if failed:
+        raise CommandError(f"{failed} of {len(found)} snapshots could not be read", "Their lines say why.")
+
+
+def _one(folder: Path, output: Form) -> None:
+    try:
+        answer, unknown = answered(folder, _catalogue())
+    except SnapshotError as wrong:
+        raise CommandError(str(wrong), wrong.way_out) from wrong
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        console(error=True).print(f"note: ignored {safe_message(shown)}", soft_wrap=True)
+    match output:
+        case Form.json:
+            as_json(_exact(answer))
+        case Form.jsonl:
+            _line({"case": folder.resolve().name, **answer})
+        case Form.text:
+            _text(answer)
+
+
+def _exact(answer: Answer) -> Answer:
+    """The answer for a machine, without the sentences for people."""
+    hypotheses = [{key: part for key, part in one.items() if key != "summary"} for one in answer["hypotheses"]]
+    return {**answer, "hypotheses": hypotheses}
+
+
+def _many(folders: Iterable[Path], output: Form, jobs: int) -> int:
+    """Answers in the order of the names; returns how many could not be read."""
+    answers: list[Answer] = []
+    failed = 0
+    for answer in _answers(list(folders), jobs):
+        failed += "error" in answer
+        if output is Form.jsonl:
+            _line(answer)
+        elif output is Form.text:
+            say(f"\n{answer['case']}", "bold")
+            _text(answer)
+        else:
+            answers.append(_exact(answer))
+    if output is Form.json:
+        as_json(answers)
+    return failed
+
+
+def _answers(folders: list[Path], jobs: int) -> Iterator[Answer]:
+    if jobs == 1 or len(folders) == 1:
+        yield from map(_case, folders)
+        return
+    with ProcessPoolExecutor(min(jobs, len(folders), 4 * (os.cpu_count() or 1))) as pool:
+        yield from pool.map(_case, folders, chunksize=max(1, min(16, len(folders) // (4 * jobs))))
+
+
+def _case(folder: Path) -> Answer:
+    try:
+        return {"case": folder.name, **answered(folder, _catalogue())[0]}
+    except SnapshotError as wrong:
+        return {"case": folder.name, "hypotheses": [], "proposal": None, "error": f"{wrong}. {wrong.way_out}"}
+
+
+_RUNBOOKS: list[tuple[Runbook, ...]] = []
+
+
+def _catalogue() -> tuple[Runbook, ...]:
+    if not _RUNBOOKS:
+        _RUNBOOKS.append(newest(loaded.runbook for loaded in load_catalogue()))
+    return _RUNBOOKS[0]
+
+
+def answered(folder: Path, runbooks: tuple[Runbook, ...]) -> tuple[Answer, tuple[str, ...]]:
+    """What is wrong in one snapshot, as JSON, and the files of it that were ignored.
+
+    Raises:
+        SnapshotError: a file of it cannot be read.
+    """
+    snapshot = Snapshot(folder)
+    world = World(snapshot)
+    diagnosis = examine(world, MIN_CONFIDENCE)
+    shown = diagnosis.hypotheses if diagnosis.best is not None else ()
+    answer = {
+        "hypotheses": [_hypothesis(finding, snapshot) for finding in shown],
+        "proposal": _proposal(world, diagnosis, runbooks),
+    }
+    return answer, snapshot.unknown()
+
+
+def _hypothesis(finding: Finding, snapshot: Snapshot) -> Answer:
+    return {
+        "cause": finding.cause,
+        "object": _object(finding.object),
+        "confidence": round(finding.confidence, 3),
+        "summary": safe_message(finding.summary, LONGEST_EXCERPT),
+        "citations": [{"source": q.id, "excerpt": safe_message(q.excerpt, LONGEST_EXCERPT)} for q in finding.quotes],
+    }
+
+
+def _object(ref: ObjectRef) -> Mapping[str, str | None]:
+    return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _proposal(world: World, diagnosis: Diagnosis, runbooks: tuple[Runbook, ...]) -> Answer | None:
+    if diagnosis.verdict.startswith("none."):
+        return None
+    best = diagnosis.best
+    target = best.object if best is not None else ObjectRef(kind="Namespace", namespace=None, name=_namespace(world))
+    evidence = evidence_about(world, diagnosis) or Evidence(target=target, collected_at=world.now)
+    choice = choose(diagnosis, evidence, runbooks)
+    if isinstance(choice, Nothing):
+        return None
+    return _chosen(choice)
+
+
+def _namespace(world: World) -> str:
+    return world.focus[0] if world.focus else "default"
+
+
+def _chosen(choice: Choice) -> Answer:
+    return {"runbook": choice.runbook, "target": _object(choice.target), "parameters": choice.parameters}
+
+
+def _line(answer: Answer) -> None:
+    sys.stdout.write(json.dumps(_exact(answer), ensure_ascii=True, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def _text(answer: Answer) -> None:
+    if "error" in answer:
+        say(f"not read: {answer['error']}", "red")
+        return
+    if not answer["hypotheses"]:
+        say("Not sure: nothing that was seen says what is wrong.")
+    for place, one in enumerate(answer["hypotheses"], start=1):
+        where = one["object"]
+        name = f"{where['kind']} " + "/".join(part for part in (where["namespace"], where["name"]) if part)
+        say(f"{place}. {one['cause']}  on {name}  ({one['confidence']:.0%})", "bold" if place == 1 else "")
+        say(f"   {one['summary']}")
+        if place == 1:
+            fields((f"   {c['source']}", c["excerpt"]) for c in one["citations"])
+    proposal = answer["proposal"]
+    if proposal is None:
+        say("Proposal: nothing to do.")
+    else:
+        given = "".join(f" {name}={value}" for name, value in proposal["parameters"].items())
+        target = proposal["target"]
+        say(f"Proposal: {proposal['runbook']} on {target['kind']} {target['name']}{given}")
