@@ -16,8 +16,8 @@ from tests.support.installation import API, Installation, install
 from tests.support.scene import open_namespace, operator_environment, runbook
 
 from bench.meter import Meter
+from interlock.cli.releases import definitions
 from interlock.crds.execution import Reason, RunbookExecutionSpec, RunbookRef, Target, new_execution
-from interlock.crds.manifests import resources
 from interlock.crds.runbook import Runbook
 from interlock.lab import Lab, lab_up
 from interlock.lab.lab import lab_state
@@ -114,7 +114,7 @@ def stand(progress: Progress) -> Iterator[Stand]:
     """A lab of its own for all measurements of one run."""
     with TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
-        lab = lab_up(directory / "lab", monitoring=False, definitions=resources("crds"), progress=progress)
+        lab = lab_up(directory / "lab", monitoring=False, releases=(definitions(),), progress=progress)
         try:
             yield Stand(install(lab), directory, progress)
         finally:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from interlock.lab import LabError
-from interlock.lab.tools import CONTROL_PLANE, MONITORING, ensure_tools
+from interlock.lab.tools import CONTROL_PLANE, MONITORING, ensure_helm, ensure_tools
 
 
 class _NotReady(Exception):
@@ -16,10 +16,15 @@ def _refuse(_: str) -> None:
     raise _NotReady
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def ready() -> bool:
     """Whether all tools are compiled: only then has the lab nothing to report."""
     try:
         ensure_tools((*CONTROL_PLANE, *MONITORING), _refuse)
+        ensure_helm(_refuse)
     except (_NotReady, LabError):
         return False
     return True
@@ -33,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.ready:
         return 0 if ready() else 1
     try:
-        ensure_tools((*CONTROL_PLANE, *MONITORING), lambda line: print(line, flush=True))
+        ensure_tools((*CONTROL_PLANE, *MONITORING), _say)
+        ensure_helm(_say)
     except LabError as wrong:
         print(wrong, file=sys.stderr)
         return 1

@@ -16,15 +16,16 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.support.installation import Installation, install
 
-from interlock.crds.manifests import resources
+from interlock.cli.releases import definitions
 from interlock.lab import Lab, lab_up
 from interlock.lab.api import Api
-from interlock.lab.tools import CONTROL_PLANE, ensure_tools
+from interlock.lab.tools import CONTROL_PLANE, ensure_helm, ensure_tools
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -33,7 +34,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         any("lab" in getattr(item, "fixturenames", ()) for item in session.items)
         and not session.config.option.collectonly
     ):
-        ensure_tools(CONTROL_PLANE, lambda line: print(line, file=sys.__stderr__, flush=True))
+        for ensure in (partial(ensure_tools, CONTROL_PLANE), ensure_helm):
+            ensure(lambda line: print(line, file=sys.__stderr__, flush=True))
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +50,7 @@ def lab(lab_directory: Path, worker_id: str) -> Iterator[Lab]:
     """The lab of this run. The first worker that asks starts it, the others get the same one."""
     alone = worker_id == "master"
     owner = os.getpid() if alone else os.getppid()
-    shared = lab_up(lab_directory, monitoring=False, definitions=resources("crds"), owner_pid=owner)
+    shared = lab_up(lab_directory, monitoring=False, releases=(definitions(),), owner_pid=owner)
     yield shared
     if alone:
         shared.stop()

@@ -6,7 +6,6 @@ Nothing of Interlock runs here; the tests of the operator and of the agents star
 import fcntl
 import os
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path
 from tests.support.identity import Answer, Identity, Json
 from tests.support.waiting import eventually
 
-from interlock.crds.manifests import resources
+from interlock.cli.releases import CONTRACT_ONLY, install_all
 from interlock.crds.names import (
     AGENTS_ACCOUNT,
     AGENTS_GROUP,
@@ -31,6 +30,8 @@ from interlock.crds.names import (
 )
 from interlock.crds.runbook import Runbook
 from interlock.lab import Lab
+from interlock.lab.helm import find_helm
+from interlock.lab.tools import silent
 from interlock.runbooks.rbac import grants_for_family, opt_in
 
 API = "/apis/interlock.dev/v1alpha1"
@@ -182,19 +183,9 @@ def _locked(lab: Lab) -> Iterator[None]:
 
 
 def _apply_all(lab: Lab) -> None:
-    kubectl: list[str | Path] = [lab.kubectl, "--kubeconfig", lab.kubeconfig]
-    definitions = [f"--filename={path}" for path in resources("crds")]
-    for command in (["apply", "--server-side"], ["wait", "--for=condition=Established", "--timeout=30s"]):
-        subprocess.run([*kubectl, *command, *definitions], check=True, stdout=subprocess.DEVNULL)
-    admin = Identity.load(lab.kubeconfig)
-    for plural in ("runbooks", "runbookexecutions", "guardrails", "auditheads"):
-        _wait_until_served(admin, f"{API}/{plural}")
-    manifests = [f"--filename={path}" for path in resources("install")]
-    subprocess.run([*kubectl, "apply", "--server-side", *manifests], check=True, stdout=subprocess.DEVNULL)
-
-
-def _wait_until_served(admin: Identity, path: str) -> None:
-    eventually(f"{path} to be served", lambda: admin.get(path).ok)
+    """The definitions are there since the lab started; operator and agents run as processes of the tests."""
+    helm = find_helm((f"--kubeconfig={lab.kubeconfig}",), silent)
+    install_all(helm, CONTRACT_ONLY, silent)
 
 
 def _wait_for_policies(admin: Identity) -> None:

@@ -14,7 +14,6 @@ from interlock.runbooks import rbac
 
 Manifest = dict[str, Any]
 Progress = Callable[[str], None]
-_SETTLE_SECONDS = 30
 _QUOTA_SECONDS = 90
 _COUNTED = "count/runbookexecutions.interlock.dev"
 
@@ -48,22 +47,6 @@ def apply_all(cluster: Cluster, manifests: Iterable[Manifest], progress: Progres
     return count
 
 
-def install_all(cluster: Cluster, progress: Progress) -> int:
-    """Applies definitions, waits until they are served, then applies roles, policies and guardrail.
-
-    Raises:
-        CommandError: something is refused, or the definitions do not come into force.
-    """
-    definitions = shipped("crds")
-    count = apply_all(cluster, definitions, progress)
-    for definition in definitions:
-        _wait_established(cluster, definition)
-    rest = shipped("install")
-    first, guarded = [m for m in rest if m["kind"] != "Guardrail"], [m for m in rest if m["kind"] == "Guardrail"]
-    count += apply_all(cluster, first, progress)
-    return count + _insistently(lambda: apply_all(cluster, guarded, progress))
-
-
 def opt_in(cluster: Cluster, namespace: str, progress: Progress) -> None:
     """Opts a namespace in, and waits until the API server counts executions there: until then it refuses them all.
 
@@ -86,26 +69,3 @@ def opt_in(cluster: Cluster, namespace: str, progress: Progress) -> None:
 def print_yaml(manifests: Sequence[Manifest]) -> None:
     """The manifests as a stream of YAML documents, for kubectl, a file or a review."""
     sys.stdout.write(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=False))
-
-
-def _wait_established(cluster: Cluster, definition: Manifest) -> None:
-    path = cluster.path_of(definition)
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < deadline:
-        conditions = (cluster.get(path).get("status") or {}).get("conditions") or []
-        if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
-            return
-        time.sleep(0.1)
-    raise CommandError(f"{named(definition)} was not established within {_SETTLE_SECONDS} s")
-
-
-def _insistently(act: Callable[[], int]) -> int:
-    """Policies and definitions take a moment to be served: a refusal for that reason passes."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while True:
-        try:
-            return act()
-        except Refused as refused:
-            if refused.status not in (403, 404, 422, 500) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)

@@ -19,6 +19,7 @@ from interlock.crds.schema import Schema, at, structural
 from interlock.crds.types import GROUP, VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
+DEFINITIONS = Path("charts/interlock-crds/templates")
 HEADER = "# Generated from the models in crds/interlock/crds; edit those, then run `make generate`.\n"
 
 
@@ -176,7 +177,8 @@ def definition(resource: Resource) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{resource.plural}.{GROUP}"},
+        # Whoever removes the release keeps every request and its record; `interlock uninstall` removes both.
+        "metadata": {"name": f"{resource.plural}.{GROUP}", "annotations": {"helm.sh/resource-policy": "keep"}},
         "spec": {"group": GROUP, "scope": resource.scope, "names": names, "versions": [version]},
     }
 
@@ -258,7 +260,7 @@ def reference() -> str:
 def generated() -> Mapping[Path, str]:
     """Every generated file by its path in the repository."""
     files = {
-        Path("crds") / f"{resource.plural}.yaml": HEADER
+        DEFINITIONS / f"{resource.plural}.yaml": HEADER
         + yaml.safe_dump(definition(resource), sort_keys=False, allow_unicode=True, width=120)
         for resource in RESOURCES
     }

@@ -1,4 +1,9 @@
-"""Where the manifests are that make a cluster ready for Interlock, in a checkout and in an installed wheel alike."""
+"""Where the charts are that make a cluster ready for Interlock, in a checkout and in an installed wheel alike.
+
+The templates directly below `templates/` are plain YAML without a value in them: what roles and policies say does not
+depend on how somebody installs, and can be read, compared and applied without helm. Templates that depend on values
+stand in folders below.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -7,14 +12,23 @@ _HERE = Path(__file__).resolve().parent
 _REPOSITORY = _HERE.parents[2]
 
 Manifests = Literal["crds", "install"]
-_IN_REPOSITORY: dict[Manifests, Path] = {
-    "crds": _REPOSITORY / "crds",
-    "install": _REPOSITORY / "charts" / "interlock",
-}
+_CHARTS: dict[Manifests, str] = {"crds": "interlock-crds", "install": "interlock"}
 
 
 class ManifestsMissing(RuntimeError):
-    """The installation is incomplete: the manifests that belong to it are not there."""
+    """The installation is incomplete: the charts that belong to it are not there."""
+
+
+def chart(kind: Manifests) -> Path:
+    """The folder of the chart of that kind.
+
+    Raises:
+        ManifestsMissing: neither the package nor the repository around it has it.
+    """
+    for candidate in (_HERE / "data" / "charts", _REPOSITORY / "charts"):
+        if (candidate / _CHARTS[kind] / "Chart.yaml").is_file():
+            return candidate / _CHARTS[kind]
+    raise ManifestsMissing(f"no chart {_CHARTS[kind]} beside {_HERE}: reinstall the package")
 
 
 def folder(kind: Manifests) -> Path:
@@ -23,16 +37,13 @@ def folder(kind: Manifests) -> Path:
     Raises:
         ManifestsMissing: neither the package nor the repository around it has them.
     """
-    for candidate in (_HERE / "data" / kind, _IN_REPOSITORY[kind]):
-        if any(candidate.glob("*.yaml")):
-            return candidate
-    raise ManifestsMissing(f"no manifests of kind {kind!r} beside {_HERE}: reinstall the package")
+    return chart(kind) / "templates"
 
 
 def resources(kind: Manifests) -> tuple[Path, ...]:
     """The manifests in the order in which they are applied: `crds` first, then what `install` holds.
 
-    Files in folders below (such as the emergency stop) are for people to apply, and not among them.
+    The workloads, which depend on values, are not among them.
 
     Raises:
         ManifestsMissing: neither the package nor the repository around it has them.

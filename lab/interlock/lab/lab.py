@@ -20,6 +20,7 @@ from typing import Self
 from interlock.lab.certificates import Authority
 from interlock.lab.errors import LabDiedError, LabError
 from interlock.lab.files import write_files
+from interlock.lab.helm import Release, find_helm
 from interlock.lab.kubeconfig import certificate_user, token_user, write_kubeconfig
 from interlock.lab.layout import Layout
 from interlock.lab.monitoring import reload_alertmanager, write_webhook
@@ -132,7 +133,7 @@ def lab_up(
     nodes: int = 3,
     owned: bool = True,
     monitoring: bool = True,
-    definitions: Sequence[Path] = (),
+    releases: Sequence[Release] = (),
     webhook_url: str | None = None,
     webhook_token: str = "",
     owner_pid: int | None = None,
@@ -140,13 +141,14 @@ def lab_up(
 ) -> Lab:
     """Starts a lab in this folder and returns when pods can be scheduled; a lab that lives is returned as it is.
 
-    `definitions` are applied before the controllers start: the quota's controller would notice a kind that comes later
-    only half a minute after it, and refuse whatever it cannot count. An owned lab ends when the process owner_pid (by
-    default the calling one) does, however that ends.
+    `releases` are installed by helm before the controllers start: the quota's controller would notice a kind that comes
+    later only half a minute after it, and refuse whatever it cannot count. An owned lab ends when the process owner_pid
+    (by default the calling one) does, however that ends.
     Raises LabError with the last lines of the log of the component that failed.
     """
     layout = Layout(directory.resolve())
     tools = ensure_tools((*CONTROL_PLANE, *(MONITORING if monitoring else ())), progress)
+    helm = find_helm((f"--kubeconfig={layout.kubeconfig}",), progress) if releases else None
     layout.make_folders()
     with _locked(layout):
         lab = Lab.load(directory)
@@ -160,7 +162,8 @@ def lab_up(
                 nodes=nodes,
                 monitoring=monitoring,
                 ports=ports,
-                definitions=tuple(path.resolve() for path in definitions),
+                releases=tuple(releases),
+                helm=helm,
                 owner=owner,
             )
             lab = _start(layout, description, progress)

@@ -17,8 +17,7 @@ def components(layout: Layout, description: Description) -> Iterator[Component]:
     yield _etcd(layout, description)
     yield _apiserver(layout, description)
     yield _setup(layout, description)
-    if description.definitions:
-        yield _definitions(description)
+    yield from _releases(description)
     yield _controller_manager(layout, description)
     yield _scheduler(layout, description)
     yield _kubelet(layout, description)
@@ -94,17 +93,17 @@ def _setup(layout: Layout, description: Description) -> Component:
     return Component(name="setup", argv=argv, needs=("kube-apiserver",), task=True)
 
 
-def _definitions(description: Description) -> Component:
-    kubectl = (str(description.tools / "kubectl"), f"--kubeconfig={description.kubeconfig}")
-    files = tuple(f"--filename={path}" for path in description.definitions)
-    argv = (*kubectl, "apply", "--server-side", *files)
-    return Component(name="definitions", argv=argv, needs=("kube-apiserver",), task=True)
+def _releases(description: Description) -> Iterator[Component]:
+    if description.helm:
+        for release in description.releases:
+            argv = description.helm.command(*release.arguments())
+            yield Component(name=release.name, argv=argv, needs=("kube-apiserver",), task=True)
 
 
 def _controller_manager(layout: Layout, description: Description) -> Component:
     return Component(
         name="kube-controller-manager",
-        needs=("kube-apiserver", *(("definitions",) if description.definitions else ())),
+        needs=("kube-apiserver", *(release.name for release in description.releases)),
         argv=(
             str(description.tools / "kube-controller-manager"),
             *_identity(layout, "kube-controller-manager"),

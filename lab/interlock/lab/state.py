@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from interlock.lab.helm import Helm, Release
+
 Phase = Literal["starting", "running", "failed", "stopped"]
 _RANDOM = random.SystemRandom()
 
@@ -56,8 +58,10 @@ class Description(BaseModel):
     nodes: int
     monitoring: bool
     ports: Ports
-    definitions: tuple[Path, ...] = ()
-    """Manifests that the cluster has from its first moment, before its controllers ask which kinds there are."""
+    releases: tuple[Release, ...] = ()
+    """What is installed from the first moment, before the controllers ask which kinds there are."""
+    helm: Helm | None = None
+    """Who installs them, as the administrator; None where nothing is to be installed."""
     owner: int | None
     """The process whose end ends the lab; None for a lab that lives until it is stopped."""
 

@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from interlock.lab import Lab
-from interlock.lab.tools import CONTROL_PLANE, MONITORING, ensure_tools
+from interlock.lab.tools import CONTROL_PLANE, MONITORING, ensure_helm, ensure_tools
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module", autouse=True)
 def tools() -> None:
     """The first compilation takes minutes, and is no part of the story."""
-    ensure_tools((*CONTROL_PLANE, *MONITORING), lambda line: print(line, file=sys.__stderr__, flush=True))
+    for ensure in (partial(ensure_tools, (*CONTROL_PLANE, *MONITORING)), ensure_helm):
+        ensure(lambda line: print(line, file=sys.__stderr__, flush=True))
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:

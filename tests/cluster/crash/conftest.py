@@ -9,7 +9,7 @@ import pytest
 from tests.support.installation import Installation, install
 from tests.support.lane import Lane, lane
 
-from interlock.crds.manifests import resources
+from interlock.cli.releases import definitions
 from interlock.lab import lab_up
 
 SETTINGS = {
@@ -28,7 +28,7 @@ def crash_lab(lab_directory: Path, worker_id: str) -> Iterator[Installation]:
     alone = worker_id == "master"
     owner = os.getpid() if alone else os.getppid()
     directory = lab_directory.with_name("crash-lab")
-    lab = lab_up(directory, nodes=1, monitoring=False, definitions=resources("crds"), owner_pid=owner)
+    lab = lab_up(directory, nodes=1, monitoring=False, releases=(definitions(),), owner_pid=owner)
     yield install(lab)
     if alone:
         lab.stop()

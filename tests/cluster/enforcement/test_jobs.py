@@ -177,6 +177,12 @@ def test_it_runs_in_the_runners_own_namespace(shop: Place, runner: Identity) -> 
     refused(almighty.post(path("default"), job()), "this namespace has not opted in")
 
 
+def test_a_runner_for_the_cluster_creates_none(shop: Place) -> None:
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:cordon.cluster"
+    almighty = shop.installation.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+    refused(almighty.post(path(shop.namespace), job()), "it does not CREATE jobs")
+
+
 def test_others_are_not_bound_and_gain_nothing(shop: Place) -> None:
     allowed(shop.installation.admin.post(f"{path(shop.namespace)}?dryRun=All", job(container={"image": "tool:1"})))
     agents = shop.installation.admin.impersonating(AGENTS_USER, AGENTS_GROUP, "system:masters")

@@ -4,7 +4,6 @@ import copy
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from tests.support.executions import Place, allowed, refused
 from tests.support.identity import Identity, Json
 from tests.support.waiting import eventually
 
-from interlock.crds.manifests import folder
+from interlock.crds.manifests import chart, folder
 from interlock.crds.names import EXECUTION_UID_LABEL, RUNNER_SECRET_TYPE, RUNNERS_GROUP, RUNNERS_NAMESPACE
 from interlock.crds.runbook import REFUSED_GROUPS, REFUSED_RESOURCES, REFUSED_SUBRESOURCES, Runbook
 
@@ -222,7 +221,6 @@ def test_only_the_account_for_the_cluster_writes_what_has_no_namespace(runner: R
             "not CREATE storageclasses",
         ),
         ("POST", "/api/v1/namespaces/{ns}/configmaps", {"metadata": {"name": "x"}}, "it does not CREATE configmaps"),
-        ("POST", "/apis/batch/v1/namespaces/{ns}/jobs", {"metadata": {"name": "x"}, "spec": JOB}, "CREATE jobs"),
         ("DELETE", "/api/v1/namespaces/{ns}/configmaps/kube-root-ca.crt", None, "it does not DELETE configmaps"),
     ],
 )
@@ -283,7 +281,7 @@ def test_a_namespace_that_opts_out_is_left_at_once(runner: Runner) -> None:
 @pytest.fixture
 def stopped(runner: Runner) -> Iterator[Callable[[], None]]:
     """Applies the emergency stop as it is shipped, but for one namespace, as other tests share the cluster."""
-    binding = yaml.safe_load((folder("install") / Path("emergency-stop/binding.yaml")).read_text())
+    binding = yaml.safe_load((chart("install") / "emergency-stop" / "binding.yaml").read_text())
     binding["metadata"]["name"] += f"-{runner.shop.namespace}"
     labels = {"kubernetes.io/metadata.name": runner.shop.namespace}
     binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}

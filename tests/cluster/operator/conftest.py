@@ -15,7 +15,7 @@ from tests.support.installation import Installation, install
 from tests.support.scene import Scene, open_namespace, operator_environment
 from tests.support.waiting import eventually
 
-from interlock.crds.manifests import resources
+from interlock.cli.releases import definitions
 from interlock.lab import lab_up
 
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases/interlock-operator"
@@ -33,7 +33,7 @@ def operated(lab_directory: Path, worker_id: str) -> Iterator[Installation]:
     alone = worker_id == "master"
     owner = os.getpid() if alone else os.getppid()
     directory = lab_directory.with_name("operated-lab")
-    lab = lab_up(directory, monitoring=False, definitions=resources("crds"), owner_pid=owner)
+    lab = lab_up(directory, monitoring=False, releases=(definitions(),), owner_pid=owner)
     yield install(lab)
     if alone:
         lab.stop()
@@ -61,7 +61,7 @@ def operator(operated: Installation) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def own_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The contract on a lab of a module's own, for tests that kill the operator that leads."""
-    lab = lab_up(tmp_path_factory.mktemp("own") / "lab", nodes=1, monitoring=False, definitions=resources("crds"))
+    lab = lab_up(tmp_path_factory.mktemp("own") / "lab", nodes=1, monitoring=False, releases=(definitions(),))
     yield install(lab)
     lab.stop()
 

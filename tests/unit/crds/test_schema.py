@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, StringConstraints
 
 from interlock.crds.execution import TERMINAL, TRANSITIONS, RunbookExecutionSpec
-from interlock.crds.generate import RESOURCES, ROOT, definition, drifted, generated, main, schema, write
+from interlock.crds.generate import DEFINITIONS, RESOURCES, ROOT, definition, drifted, generated, main, schema, write
 from interlock.crds.manifests import resources
 from interlock.crds.rules import KEYED, RULES, listed, unchanged
 from interlock.crds.schema import NotStructural, Schema, at, structural
@@ -170,10 +170,11 @@ def test_what_is_committed_is_current() -> None:
 def test_drift_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert write(tmp_path) == list(generated())
     assert main(["--check", "--root", str(tmp_path)]) == 0
-    (tmp_path / "crds/runbooks.yaml").write_text("stale")
+    stale = DEFINITIONS / "runbooks.yaml"
+    (tmp_path / stale).write_text("stale")
     assert main(["--check", "--root", str(tmp_path)]) == 1
-    assert "crds/runbooks.yaml is not what the models say: run `make generate`" in capsys.readouterr().err
-    assert (tmp_path / "crds/runbooks.yaml").read_text() == "stale"
+    assert f"{stale} is not what the models say: run `make generate`" in capsys.readouterr().err
+    assert (tmp_path / stale).read_text() == "stale"
 
 
 def test_it_runs_as_a_module_and_writes_the_same_twice(tmp_path: Path) -> None:

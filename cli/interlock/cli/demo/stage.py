@@ -17,9 +17,9 @@ from pathlib import Path
 from interlock.cli.cluster import Cluster, Object, connect
 from interlock.cli.demo.household import log_of
 from interlock.cli.errors import CommandError, Refused
-from interlock.cli.manifests import Manifest, apply_all, install_all, opt_in
+from interlock.cli.manifests import Manifest, apply_all, opt_in
+from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all
 from interlock.cli.runbooks import catalogue, grants, manifest
-from interlock.crds.manifests import resources
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
 from interlock.lab import Lab, LabError, lab_down, lab_up
 from interlock.lab.kubectl import administrator
@@ -68,7 +68,7 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
         CommandError: a part did not start; the message says why.
     """
     try:
-        lab = lab_up(directory, owned=not keep, definitions=resources("crds"), progress=progress)
+        lab = lab_up(directory, owned=not keep, releases=(definitions(),), progress=progress)
     except LabError as wrong:
         raise CommandError(str(wrong)) from wrong
     except KeyboardInterrupt:
@@ -91,7 +91,7 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
 
 def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
     progress("installing Interlock: definitions, roles, policies, a cautious guardrail")
-    install_all(admin, _quiet)
+    install_all(helm_for("", str(lab.kubeconfig), progress), CONTRACT_ONLY, _quiet)
     apply_all(admin, rbac.opt_in(NAMESPACE), _quiet)
     progress("deploying a shop: six services, whose team has opted in to remediation")
     try:

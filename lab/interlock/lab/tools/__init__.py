@@ -1,8 +1,8 @@
-"""The lab's programs, compiled from one pinned Go module.
+"""The lab's programs, compiled from pinned Go modules.
 
-All of them share one go.mod, so that packages they have in common are compiled once.
+All but helm share one go.mod, so that packages they have in common are compiled once.
 """
 
-from interlock.lab.tools.build import CONTROL_PLANE, MONITORING, Progress, ensure_tools, silent
+from interlock.lab.tools.build import CONTROL_PLANE, MONITORING, Progress, ensure_helm, ensure_tools, silent
 
-__all__ = ["CONTROL_PLANE", "MONITORING", "Progress", "ensure_tools", "silent"]
+__all__ = ["CONTROL_PLANE", "MONITORING", "Progress", "ensure_helm", "ensure_tools", "silent"]

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ from typing import Final
 
 from interlock.lab.errors import BuildError
 from interlock.lab.settings import LabSettings
-from interlock.lab.tools.toolchain import Toolchain, find_toolchain, install_toolchain
+from interlock.lab.tools.toolchain import find_toolchain, install_toolchain
 
 Progress = Callable[[str], None]
 
 MODULE: Final = Path(__file__).parent
+HELM_MODULE: Final = MODULE / "helm"
 KUBERNETES_VERSION: Final = "v1.36.4"
 LDFLAGS: Final = (
     "-s -w"
@@ -60,6 +61,7 @@ TOOLS: Final = {
         Tool("alertmanager", "github.com/prometheus/alertmanager/cmd/alertmanager"),
     )
 }
+HELM: Final = {"helm": Tool("helm", "helm.sh/helm/v4/cmd/helm")}
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
 MONITORING: Final = ("kube-state-metrics", "prometheus", "alertmanager")
 
@@ -73,28 +75,60 @@ def ensure_tools(names: Sequence[str], progress: Progress = silent) -> Path:
 
     Raises ToolchainError without a usable Go, and BuildError with the compiler's last lines.
     """
+    return _ensure(_Module(MODULE, TOOLS), names, progress)
+
+
+def ensure_helm(progress: Progress = silent) -> Path:
+    """The program helm, compiled when it is missing.
+
+    Raises ToolchainError without a usable Go, and BuildError with the compiler's last lines.
+    """
+    return _ensure(_Module(HELM_MODULE, HELM), tuple(HELM), progress) / "helm"
+
+
+@dataclass(frozen=True)
+class _Module:
+    """A pinned Go module and the programs that are compiled from it."""
+
+    source: Path
+    tools: Mapping[str, Tool]
+
+    def missing(self, names: Sequence[str], folder: Path) -> list[Tool]:
+        return [self.tools[name] for name in names if not (folder / name).exists()]
+
+    def fingerprint(self, go_version: str) -> str:
+        digest = hashlib.sha256()
+        for name in ("go.mod", "go.sum"):
+            digest.update(hashlib.sha256((self.source / name).read_bytes()).digest())
+        digest.update(repr((FLAGS, self.tools, go_version, platform.system(), platform.machine())).encode())
+        return digest.hexdigest()[:16]
+
+    def go_directive(self) -> str:
+        file = self.source / "go.mod"
+        found = re.search(r"^go (\S+)$", file.read_text(), re.MULTILINE)
+        if not found:
+            raise BuildError(f"{file} has no `go` line: the installation is damaged, install it again")
+        return found.group(1)
+
+
+def _ensure(module: _Module, names: Sequence[str], progress: Progress) -> Path:
     settings = LabSettings()
-    toolchain = find_toolchain(_go_directive(), settings.cache, settings.path)
-    folder = settings.cache / "tools" / _fingerprint(toolchain.version) / "bin"
-    if _missing(names, folder):
+    toolchain = find_toolchain(module.go_directive(), settings.cache, settings.path)
+    folder = settings.cache / "tools" / module.fingerprint(toolchain.version) / "bin"
+    if module.missing(names, folder):
         folder.mkdir(parents=True, exist_ok=True)
         with _build_lock(folder.parent, progress):
-            _build_missing(_missing(names, folder), folder, toolchain, settings.cache, progress)
+            if missing := module.missing(names, folder):
+                go = toolchain.binary or install_toolchain(settings.cache, progress)
+                progress(f"compiling {len(missing)} tools with Go {toolchain.version}, once, into {folder}")
+                _build_all(go, missing, module.source, folder, progress)
     return folder
 
 
-def _missing(names: Sequence[str], folder: Path) -> list[Tool]:
-    return [TOOLS[name] for name in names if not (folder / name).exists()]
-
-
-def _build_missing(tools: list[Tool], folder: Path, toolchain: Toolchain, cache: Path, progress: Progress) -> None:
-    if not tools:
-        return
-    go = toolchain.binary or install_toolchain(cache, progress)
-    progress(f"compiling {len(tools)} tools with Go {toolchain.version}, once, into {folder}")
+def _build_all(go: Path, tools: list[Tool], source: Path, folder: Path, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         for name in ("go.mod", "go.sum"):
-            shutil.copy(MODULE / name, scratch)
+            shutil.copy(source / name, scratch)
         for number, tool in enumerate(tools, start=1):
             _build(go, tool, Path(scratch), f"{tool.name} ({number} of {len(tools)})", progress)
             (Path(scratch) / tool.name).rename(folder / tool.name)
@@ -134,18 +168,3 @@ def _build_lock(folder: Path, progress: Progress) -> Iterator[None]:
             progress("another lab is compiling the tools: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _fingerprint(go_version: str) -> str:
-    digest = hashlib.sha256()
-    for part in ((MODULE / "go.mod").read_bytes(), (MODULE / "go.sum").read_bytes()):
-        digest.update(hashlib.sha256(part).digest())
-    digest.update(repr((FLAGS, TOOLS, go_version, platform.system(), platform.machine())).encode())
-    return digest.hexdigest()[:16]
-
-
-def _go_directive() -> str:
-    found = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
-    if not found:
-        raise BuildError(f"{MODULE / 'go.mod'} has no `go` line: the installation is damaged, install it again")
-    return found.group(1)
