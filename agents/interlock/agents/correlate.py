@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from interlock.agents.model import Alert, ObjectRef, Record
+from interlock.crds.names import OWN_ALERT_LABEL
 
 # The label that names the object, the kind, and whether the kind lives in a namespace; the first that is there wins.
 _LABELS: tuple[tuple[str, str, bool], ...] = (
@@ -37,6 +38,8 @@ def opens_nothing(alert: Alert) -> str | None:
     """Why this alert is no incident, None when it may be one."""
     if alert.name in _SILENT:
         return f"{alert.name} tells that alerting works"
+    if alert.labels.get(OWN_ALERT_LABEL):
+        return "it is about Interlock itself"
     if alert.labels.get("severity", "").lower() in {"info", "none"}:
         return f"severity {alert.labels['severity']}"
     return None

@@ -85,8 +85,8 @@ def create_app(
             wake()
         return JSONResponse({"alerts": len(payload.alerts), "new": news})
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
+    @app.get("/livez")
+    async def livez() -> Response:
         return JSONResponse({"status": "ok"})
 
     @app.get("/readyz")

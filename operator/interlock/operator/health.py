@@ -8,6 +8,7 @@ can neither work nor stand in: the leader must be watching; a standby must see t
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -43,6 +44,8 @@ class Health:
         metrics.observe(metrics.IN_WORK, lambda: float(queue.in_work))
         metrics.observe(metrics.QUEUE_OLDEST, lambda: queue.oldest)
         metrics.observe(metrics.EVENT_AGE, lambda: watch.silence)
+        for phase in ("AwaitingApproval", "AwaitingPerson"):
+            metrics.observe(metrics.AWAITING.labels(phase), partial(self._awaiting, phase))
 
     @asynccontextmanager
     async def serve(self, host: str, port: int) -> AsyncIterator[None]:
@@ -60,6 +63,9 @@ class Health:
             yield
         finally:
             await runner.cleanup()
+
+    def _awaiting(self, phase: str) -> float:
+        return float(self._watch.count(phase)) if self._leadership.leads else 0.0
 
     async def _livez(self, _: web.Request) -> web.Response:
         return _answer(self.live())

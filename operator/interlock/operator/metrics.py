@@ -21,8 +21,8 @@ def _counter(name: str, says: str, *labels: str) -> Counter:
     return Counter(_PREFIX + name, says, labels, registry=REGISTRY)
 
 
-def _gauge(name: str, says: str) -> Gauge:
-    return Gauge(_PREFIX + name, says, registry=REGISTRY)
+def _gauge(name: str, says: str, *labels: str) -> Gauge:
+    return Gauge(_PREFIX + name, says, labels, registry=REGISTRY)
 
 
 def _histogram(name: str, says: str, *labels: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
@@ -36,6 +36,7 @@ QUEUE_DEPTH = _gauge("queue_depth", "Executions that wait for a worker.")
 QUEUE_OLDEST = _gauge("queue_oldest_seconds", "How long the first of them has waited.")
 IN_WORK = _gauge("in_work", "Executions that are worked on now.")
 RETRIES = _counter("retries_total", "Passes that failed and will be tried again.")
+AWAITING = _gauge("awaiting", "Executions of all shards that wait for a person now; 0 where it does not lead.", "phase")
 PASS_SECONDS = _histogram("pass_seconds", "Duration of one pass over one execution.", buckets=_LONG_SECONDS)
 
 PHASES = _counter("phases_entered_total", "Phases that executions have entered.", "phase", "family")

@@ -189,5 +189,7 @@ def _parts(
 
 
 def _redaction_key(settings: OperatorSettings) -> bytes:
-    """The key under which hidden values are compared."""
+    """The key under which hidden values are compared: the one that is given, or one that is made once."""
+    if settings.redaction_key is not None:
+        return settings.redaction_key.read_bytes()
     return made_once(settings.data_dir / "redaction.key", lambda: secrets.token_bytes(32))

@@ -19,6 +19,11 @@ class OperatorSettings(BaseSettings):
     signing_key: Path | None = Field(
         default=None, description="Ed25519 key in PEM that signs the archive's head; none: made once in data_dir."
     )
+    redaction_key: Path | None = Field(
+        default=None,
+        description="32 random bytes under which hidden values are compared, the same for all replicas; none: made once"
+        " in data_dir.",
+    )
     head_seconds: float = Field(default=60, gt=0, description="How often the archive's head is signed, if it moved.")
     keep_newest: int = Field(default=50, ge=0, description="Finished executions that stay in each namespace.")
     keep_days: float = Field(default=7, ge=0, description="How long a finished execution stays at most.")

@@ -69,6 +69,11 @@ class Watch:
         self._heard = time.monotonic()
         self._why = ""
         self.versions: dict[str, int] = {}
+        self._phases: dict[str, str] = {}
+
+    def count(self, phase: str) -> int:
+        """How many unfinished executions are in this phase, by what the watch has told."""
+        return list(self._phases.values()).count(phase)
 
     @property
     def trouble(self) -> str:
@@ -108,7 +113,8 @@ class Watch:
         loop = asyncio.get_running_loop()
         while True:
             self.versions.clear()
-            run = self._run = _Run(self._connect, self._told(loop), self.versions)
+            self._phases.clear()
+            run = self._run = _Run(self._connect, self._told(loop), self.versions, self._phases)
             began = time.monotonic()
             try:
                 await self._until_ended(run)
@@ -151,10 +157,11 @@ class Watch:
 class _Run:
     """One life of Kopf."""
 
-    def __init__(self, connect: Connect, hear: Hear, versions: dict[str, int]) -> None:
+    def __init__(self, connect: Connect, hear: Hear, versions: dict[str, int], phases: dict[str, str]) -> None:
         self._connect = connect
         self._hear = hear
         self._versions = versions
+        self._phases = phases
         self._loop: asyncio.AbstractEventLoop | None = None
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._main, name="watch", daemon=True)
@@ -210,7 +217,9 @@ class _Run:
         key = f"{meta['namespace']}/{meta['name']}"
         if type == "DELETED":
             self._versions.pop(key, None)
+            self._phases.pop(key, None)
         else:
+            self._phases[key] = (body.get("status") or {}).get("phase", "")
             self._versions[key] = int(meta["resourceVersion"])
         self._hear.execution(Heard(key, meta["resourceVersion"], _waits(body)))
 

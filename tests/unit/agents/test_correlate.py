@@ -18,6 +18,7 @@ from interlock.agents.intake import locate, take_in
 from interlock.agents.model import Alert, ObjectRef
 from interlock.agents.payload import Payload, printable
 from interlock.agents.store import Store
+from interlock.crds.names import OWN_ALERT_LABEL
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TARGET = ObjectRef(kind="Deployment", namespace="shop", name="checkout")
@@ -109,6 +110,7 @@ def test_what_opens_nothing() -> None:
     assert opens_nothing(alert(name="Watchdog"))
     assert opens_nothing(alert(name="InfoInhibitor"))
     assert opens_nothing(alert(severity="info"))
+    assert opens_nothing(alert(**{OWN_ALERT_LABEL: "true"}))
     assert not opens_nothing(alert())
 
 

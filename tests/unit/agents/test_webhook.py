@@ -184,7 +184,7 @@ async def test_a_full_database_is_503(sender: httpx.AsyncClient, store: Store, d
 
 
 async def test_health_and_readiness(sender: httpx.AsyncClient, database_url: str) -> None:
-    assert (await sender.get("/healthz")).status_code == 200
+    assert (await sender.get("/livez")).status_code == 200
     assert (await sender.get("/readyz")).status_code == 200
     with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as other:
         other.execute("drop table incidents")

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from interlock.crds.execution import TERMINAL, TRANSITIONS, RunbookExecutionSpec
 from interlock.crds.generate import DEFINITIONS, RESOURCES, ROOT, definition, drifted, generated, main, schema, write
-from interlock.crds.manifests import resources
+from interlock.crds.manifests import Manifests, resources
 from interlock.crds.rules import KEYED, RULES, listed, unchanged
 from interlock.crds.schema import NotStructural, Schema, at, structural
 from interlock.crds.types import LINE_PATTERN, Line, Model, Word
@@ -185,12 +185,14 @@ def test_it_runs_as_a_module_and_writes_the_same_twice(tmp_path: Path) -> None:
 
 
 def test_manifests_are_found_and_whole() -> None:
+    kinds: tuple[Manifests, ...] = ("crds", "install")
     assert [path.name for path in resources("crds")] == [
         "auditheads.yaml",
         "guardrails.yaml",
         "runbookexecutions.yaml",
         "runbooks.yaml",
     ]
+    assert not [path.name for kind in kinds for path in resources(kind) if "{{" in path.read_text()]
     install = [document for path in resources("install") for document in yaml.safe_load_all(path.read_text())]
     policies = {doc["metadata"]["name"] for doc in install if doc["kind"] == "ValidatingAdmissionPolicy"}
     bound = {doc["spec"]["policyName"] for doc in install if doc["kind"] == "ValidatingAdmissionPolicyBinding"}

@@ -1,12 +1,17 @@
 """What is measured: documented as served, and without the name of any object."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
+from interlock.agents.webhook import PATH
+from interlock.crds.manifests import chart
+from interlock.crds.names import OWN_ALERT_LABEL
 from interlock.operator import metrics
 from interlock.operator.api import request_kind
 
@@ -40,15 +45,50 @@ def test_each_metric_is_on_the_page() -> None:
         assert f"# TYPE {name} " in page
 
 
+def named(text: str) -> set[str]:
+    """The metrics that an expression asks for."""
+    return {re.sub("_bucket$", "", name) for name in re.findall(r"interlock_operator_\w+", text)}
+
+
+def rules() -> list[dict[str, Any]]:
+    document = yaml.safe_load((chart("install") / "monitoring" / "alerts.yaml").read_text())
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
 def test_suggested_alerts_ask_for_metrics_and_labels_that_exist() -> None:
-    document = yaml.safe_load((ROOT / "charts" / "alerts" / "interlock-operator.yaml").read_text())
-    rules = [rule for group in document["groups"] for rule in group["rules"]]
-    asked = {name for rule in rules for name in re.findall(r"interlock_operator_\w+", rule["expr"])}
+    asked = {name for rule in rules() for name in named(rule["expr"])}
     assert asked
     assert asked <= set(served())
-    assert len({rule["alert"] for rule in rules}) == len(rules)
-    assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules)
-    assert [rule["alert"] for rule in rules if rule["expr"] == "vector(1)"] == ["InterlockDeadMansSwitch"]
+    assert len({rule["alert"] for rule in rules()}) == len(rules())
+    assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in rules())
+    assert [rule["alert"] for rule in rules() if rule["expr"] == "vector(1)"] == ["InterlockDeadMansSwitch"]
+
+
+def test_no_alert_of_ours_opens_an_incident() -> None:
+    assert all(rule["labels"][OWN_ALERT_LABEL] == "true" for rule in rules())
+
+
+def test_each_alert_has_a_runbook_in_the_operations_guide() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert re.findall(r"^### (Interlock\w+)$", text, re.MULTILINE) == [rule["alert"] for rule in rules()]
+
+
+def test_the_dashboard_asks_for_metrics_that_exist() -> None:
+    panels = json.loads((chart("install") / "monitoring" / "dashboard.json").read_text())["panels"]
+    asked = {name for panel in panels for target in panel["targets"] for name in named(target["expr"])}
+    assert len(asked) > 10
+    assert asked <= set(served())
+
+
+def test_alertmanager_delivers_our_own_alerts_to_people_only() -> None:
+    routing = yaml.safe_load((chart("install") / "monitoring" / "alertmanager.yaml").read_text())
+    routes = routing["route"]["routes"]
+    ours = next(n for n, route in enumerate(routes) if route.get("matchers") == [f'{OWN_ALERT_LABEL}="true"'])
+    agents = next(n for n, route in enumerate(routes) if route["receiver"] == "interlock")
+    assert ours < agents
+    assert not routes[ours].get("continue")
+    receiver = next(r for r in routing["receivers"] if r["name"] == "interlock")
+    assert receiver["webhook_configs"][0]["url"].endswith(PATH)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import kopf
 import pytest
 from kubernetes.aio import client
 
@@ -66,7 +67,7 @@ async def test_health_tells_of_a_watch_that_is_dead_for_good() -> None:
 
 async def test_a_loop_that_does_not_answer_shows() -> None:
     made = Watch(unreadable, HEAR)
-    run = made._run = watch._Run(unreadable, HEAR, {})
+    run = made._run = watch._Run(unreadable, HEAR, {}, {})
     for _ in range(5):
         run.ping()
     assert not made.hopeless
@@ -74,3 +75,21 @@ async def test_a_loop_that_does_not_answer_shows() -> None:
     assert made.hopeless
     run._pong()
     assert not made.hopeless
+
+
+async def test_what_waits_for_a_person_is_counted_until_it_does_not() -> None:
+    made = Watch(unreadable, HEAR)
+    run = watch._Run(unreadable, HEAR, made.versions, made._phases)
+
+    async def tell(event: str | None, name: str, phase: str) -> None:
+        body = kopf.Body(
+            {"metadata": {"namespace": "shop", "name": name, "resourceVersion": "1"}, "status": {"phase": phase}}
+        )
+        await run._execution(type=event, meta=body.metadata, body=body)
+
+    await tell(None, "a", "AwaitingApproval")
+    await tell("ADDED", "b", "AwaitingApproval")
+    assert made.count("AwaitingApproval") == 2
+    await tell("MODIFIED", "a", "AwaitingPerson")
+    await tell("DELETED", "b", "AwaitingApproval")
+    assert (made.count("AwaitingApproval"), made.count("AwaitingPerson")) == (0, 1)
