@@ -80,6 +80,8 @@ class Cluster:
         self.old: dict[str, Json] = {}
         self.pod_edits: dict[str, Callable[[Json, int], None]] = {}
         self.no_pods: set[str] = set()
+        self.lacks: frozenset[str] = frozenset()
+        self.after: Callable[[], None] | None = None
         for name in nodes:
             self.node(name)
         for collected in (
@@ -223,6 +225,12 @@ class Cluster:
             },
         )
 
+    def alert(self, name: str, *, status: str = "firing", severity: str = "critical", **labels: str) -> None:
+        """An alert as Alertmanager sends it."""
+        about = {"alertname": name, "severity": severity, "namespace": self.namespace, **labels}
+        sent = self.files.setdefault("alerts.json", {"alerts": []})["alerts"]
+        sent.append({"status": status, "labels": about, "annotations": {}, "startsAt": at(300)})
+
     def pod_name(self, name: str, index: int = 0, *, new: bool = True) -> str:
         """The name of a workload's pod."""
         if name in self.objects.get((self.namespace, "statefulsets"), {}):
@@ -265,6 +273,8 @@ class Cluster:
             if plural == "services":
                 for body in bodies.values():
                     self._endpoints_of(place, body)
+        if self.after is not None:
+            self.after()
 
     def _pods_of(self, place: str, plural: str, body: Json) -> None:
         name = body["metadata"]["name"]
@@ -399,10 +409,12 @@ class Cluster:
         marker = {"collectedAt": at(0), "namespace": self.namespace}
         (folder / "snapshot.json").write_text(json.dumps(marker))
         for (place, plural), bodies in self.objects.items():
+            if plural in self.lacks:
+                continue
             target = folder / place
             target.mkdir(exist_ok=True)
             (target / f"{plural}.json").write_text(json.dumps({"kind": "List", "items": list(bodies.values())}))
-        for (place, pod, previous), texts in self.logs.items():
+        for (place, pod, previous), texts in self.logs.items() if "logs" not in self.lacks else ():
             target = folder / place / pod
             target.mkdir(exist_ok=True)
             lines = [

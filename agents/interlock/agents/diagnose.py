@@ -5,29 +5,86 @@ fault and which its consequence. A wrong confident answer costs more than "not s
 best hypothesis lowers it, and what is left below the caller's threshold is a question for a person.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from interlock.agents.analyzers import ANALYZERS, Finding, Scene
 from interlock.agents.evidence import Evidence
-from interlock.agents.model import Record
+from interlock.agents.model import ObjectRef, Record
 from interlock.crds.causes import covers
+
+Reach = Callable[[ObjectRef], frozenset[ObjectRef]]
+"""Which objects suffer when this one is wrong."""
 
 SYMPTOM_BESIDE_ROOT = 0.4
 CLOSE = 0.1
 MOST_HYPOTHESES = 8
+MOST_QUOTES = 8
+AGREEING = 0.03
+MOST_SURE = 0.97
+SURE_ENOUGH_TO_EXPLAIN = 0.55
+CLEARLY_WRONG = 0.7
 
 # Where the first is found on an object, the second is how it shows.
 _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.env", "workload.crash"),
     ("workload.config", "workload.crash"),
+    ("workload.secret", "workload.crash"),
+    ("workload.database", "workload.crash"),
+    ("workload.dns", "workload.crash"),
+    ("workload.dns", "workload.env.address-wrong"),
+    ("workload.security", "workload.crash"),
+    ("workload.volume", "workload.crash"),
+    ("workload.port", "workload.crash"),
+    ("workload.image.architecture-mismatch", "workload.crash"),
+    ("workload.service-account", "workload.crash"),
+    ("workload.port.sidecar-conflict", "workload.port.conflict"),
     ("workload.crash.command-not-found", "workload.crash.after-change"),
+    ("workload.crash.entrypoint-denied", "workload.crash.after-change"),
+    ("workload.crash.init-container-failed", "workload.crash.application-error"),
+    ("workload.crash.init-container-failed", "workload.crash.after-change"),
+    ("workload.crash.init-container-failed", "workload.crash.dependency-at-start"),
     ("workload.memory", "workload.crash"),
+    ("workload.memory.limit-too-low", "workload.memory.oom-killed"),
     ("workload.memory", "workload.probe"),
     ("workload.crash", "workload.probe"),
-    ("workload.crash", "workload.port"),
+    ("workload.crash", "workload.port.not-listening"),
     ("workload.env", "workload.probe"),
     ("workload.probe", "workload.crash"),
+    ("workload.probe", "workload.port.not-listening"),
+    ("workload.cpu", "workload.probe"),
+    ("workload.replicas.zero", "workload.rollout"),
+    ("workload.security", "workload.rollout"),
+    ("scheduling", "workload.rollout"),
+    ("scheduling.priority.preempted", "scheduling.capacity"),
+    ("job.failed.deadline", "workload.crash"),
 )
+
+# How a fault elsewhere shows in those who depend on it.
+_CONSEQUENCES: tuple[str, ...] = (
+    "workload.crash.application-error",
+    "workload.crash.dependency-at-start",
+    "workload.crash.init-container-failed",
+    "workload.crash.after-change",
+    "workload.probe.readiness-timing-wrong",
+    "workload.probe.liveness-timing-wrong",
+    "workload.probe.startup-too-short",
+    "workload.port.not-listening",
+    "workload.dependency",
+    "workload.latency",
+    "workload.errors",
+    "workload.network",
+    "workload.rollout.stuck",
+    "workload.rollout.bad-revision",
+    "workload.dns.unresolvable",
+    "workload.volume.mount-failed",
+    "service.endpoints.empty",
+    "autoscaling.hpa",
+    "job.failed",
+    "storage.claim.pending",
+    "workload.security.admission-rejected",
+)
+# Those that may stand at the end of a chain of consequences.
+_ROOTS_OF_CHAINS: tuple[str, ...] = ("workload.crash", "workload.errors", "workload.latency", "workload.dependency")
 
 
 class Diagnosis(Record):
@@ -50,9 +107,9 @@ def diagnose(evidence: Evidence, min_confidence: float) -> Diagnosis:
     return conclude((finding for analyze in ANALYZERS for finding in analyze(scene)), min_confidence)
 
 
-def conclude(findings: Iterable[Finding], min_confidence: float) -> Diagnosis:
+def conclude(findings: Iterable[Finding], min_confidence: float, reach: Reach | None = None) -> Diagnosis:
     """Findings ranked, and the verdict if one of them reaches `min_confidence`."""
-    ranked = rank(findings)
+    ranked = rank(findings, reach)
     if not ranked or ranked[0].confidence < min_confidence:
         sure = ranked[0].confidence if ranked else 0.0
         return Diagnosis(hypotheses=ranked, verdict="unknown.insufficient-evidence", confidence=sure)
@@ -61,39 +118,85 @@ def conclude(findings: Iterable[Finding], min_confidence: float) -> Diagnosis:
     return Diagnosis(hypotheses=ranked, verdict=ranked[0].cause, confidence=ranked[0].confidence)
 
 
-def rank(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def rank(findings: Iterable[Finding], reach: Reach | None = None) -> tuple[Finding, ...]:
     """Findings with what explains them weighed in, the best first; of equals on one object the surest is kept."""
     merged = _merged(findings)
-    roots = [f for f in merged if f.role == "root" and f.cause != "none.recovered"]
-    weighed = [_weighed(finding, roots) for finding in merged]
-    return tuple(sorted(weighed, key=lambda f: (-f.confidence, f.cause)))[:MOST_HYPOTHESES]
+    roots = [f for f in merged if f.role == "root" and not covers("none", f.cause)]
+    weighed = [_weighed(finding, roots, merged, reach) for finding in merged]
+    return tuple(sorted(weighed, key=lambda f: (-f.confidence, f.cause, str(f.object))))[:MOST_HYPOTHESES]
+
+
+def _suffers(root: Finding, finding: Finding, reach: Reach | None) -> bool:
+    """Whether the finding's object depends on the root's; always where only one target is looked at."""
+    return reach is None or finding.object == root.object or finding.object in reach(root.object)
 
 
 def _merged(findings: Iterable[Finding]) -> list[Finding]:
-    best: dict[tuple[str, str], Finding] = {}
+    """One finding for each cause and object; several witnesses of the same make it a little surer."""
+    best: dict[tuple[str, ObjectRef], Finding] = {}
     for finding in findings:
-        key = (finding.cause, str(finding.object))
-        if key not in best or finding.confidence > best[key].confidence:
-            best[key] = finding
+        key = (finding.cause, finding.object)
+        known = best.get(key)
+        best[key] = finding if known is None else _together(known, finding)
     return list(best.values())
 
 
-def _weighed(finding: Finding, roots: list[Finding]) -> Finding:
+def _together(one: Finding, other: Finding) -> Finding:
+    first, second = (one, other) if one.confidence >= other.confidence else (other, one)
+    new = tuple(q for q in second.quotes if q not in first.quotes)
+    surer = first.confidence + (AGREEING if new and second.confidence >= SURE_ENOUGH_TO_EXPLAIN else 0)
+    quotes = (*first.quotes, *new)[:MOST_QUOTES]
+    sure = max(first.confidence, min(MOST_SURE, surer))
+    introduced = first.introduced if first.introduced != "unknown" else second.introduced
+    return first.model_copy(update={"confidence": round(sure, 3), "quotes": quotes, "introduced": introduced})
+
+
+def _weighed(finding: Finding, roots: list[Finding], everything: list[Finding], reach: Reach | None) -> Finding:
     others = [root for root in roots if root is not finding]
-    if finding.cause == "none.recovered" and others:
-        return _lowered(finding, "something is found to be wrong")
-    if finding.role == "symptom" and others:
-        return _lowered(finding, f"{others[0].cause} explains it")
+    if covers("none", finding.cause):
+        wrong = any(root.confidence >= CLEARLY_WRONG or finding.cause == "none.recovered" for root in others)
+        return _lowered(finding, "something is found to be wrong") if wrong else finding
+    well = any(covers("none", f.cause) for f in everything)
+    if well and finding.confidence < CLEARLY_WRONG:
+        return _lowered(finding, "nothing hurts")
     for root in others:
-        if _explains(root, finding):
-            return _lowered(finding, f"{root.cause} explains it")
+        sure = root.confidence >= SURE_ENOUGH_TO_EXPLAIN
+        shown = _explains(root, finding) or (finding.role == "symptom" and sure) or (sure and _is_shown(root, finding))
+        if shown and _suffers(root, finding, reach):
+            return _lowered(finding, f"{root.cause} on {root.object} explains it")
+    for deeper in everything:
+        if deeper is not finding and _is_deeper(deeper, finding, reach):
+            return _lowered(finding, f"{deeper.cause} on {deeper.object} comes before it")
     return finding
 
 
 def _explains(root: Finding, finding: Finding) -> bool:
-    if root.confidence < 0.7 or root.confidence < finding.confidence - 0.2:
+    """Whether one is the fault and the other how it shows on the same object, or the more exact of the same family."""
+    if covers(finding.cause, root.cause) and finding.cause != root.cause and root.object == finding.object:
+        return root.confidence >= SURE_ENOUGH_TO_EXPLAIN
+    if root.confidence < CLEARLY_WRONG or root.confidence < finding.confidence - 0.2:
         return False
     return any(covers(a, root.cause) and covers(b, finding.cause) for a, b in _EXPLAINS)
+
+
+def _is_shown(root: Finding, finding: Finding) -> bool:
+    """Whether the finding is what a fault elsewhere looks like, and the root is such a fault."""
+    return _is_consequence(finding) and not _is_consequence(root)
+
+
+def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:
+    """Among consequences, the one whose object the other's depends on."""
+    if reach is None:
+        return False
+    if not (_is_consequence(one) and _is_consequence(finding)) or one.object == finding.object:
+        return False
+    if one.confidence < 0.35 or not any(covers(general, one.cause) for general in _ROOTS_OF_CHAINS):
+        return False
+    return finding.object in reach(one.object) and one.object not in reach(finding.object)
+
+
+def _is_consequence(finding: Finding) -> bool:
+    return any(covers(general, finding.cause) for general in _CONSEQUENCES)
 
 
 def _lowered(finding: Finding, why: str) -> Finding:

@@ -7,18 +7,28 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers import ANALYZERS, Finding, Scene
 from interlock.agents.analyzers.looks import look_at
-from interlock.agents.analyzers.wide import WIDE
+from interlock.agents.analyzers.wide import WIDE, Landscape, reach
 from interlock.agents.analyzers.world import Group, World
 from interlock.agents.diagnose import Diagnosis, conclude
 from interlock.agents.evidence import Evidence
+from interlock.agents.model import ObjectRef
 
 
-def examine(world: World, min_confidence: float) -> Diagnosis:
+def examine(world: Landscape, min_confidence: float) -> Diagnosis:
     """The ranked hypotheses about a world, and the verdict if one of them reaches `min_confidence`."""
-    return conclude(findings(world), min_confidence)
+    kept: dict[ObjectRef, frozenset[ObjectRef]] = {}
+
+    def within(ref: ObjectRef) -> frozenset[ObjectRef]:
+        if ref not in kept:
+            suffering = reach(world, ref)
+            before = {s.ref for one in suffering for s in world.services_of.get(one, ())}
+            kept[ref] = suffering | before
+        return kept[ref]
+
+    return conclude(findings(world), min_confidence, within)
 
 
-def findings(world: World) -> Iterator[Finding]:
+def findings(world: Landscape) -> Iterator[Finding]:
     """What the analyzers say, unweighed."""
     for group in world.groups:
         if troubled(group):
@@ -31,7 +41,7 @@ def findings(world: World) -> Iterator[Finding]:
 
 def troubled(group: Group) -> bool:
     """Whether a workload is not as it should be, or was not a moment ago."""
-    if not group.whole or group.wanted == 0:
+    if not group.whole or group.wanted == 0 or group.refused:
         return True
     return any(status.restart_count > 0 for _, status in group.statuses())
 

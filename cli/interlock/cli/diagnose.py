@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from interlock.agents.analyzers import Finding
-from interlock.agents.analyzers.world import World
+from interlock.agents.analyzers.wide import Landscape
 from interlock.agents.diagnose import Diagnosis
 from interlock.agents.evidence import Evidence
 from interlock.agents.evidence.snapshot import Snapshot, SnapshotError, cases, is_snapshot
@@ -30,6 +30,8 @@ from interlock.runbooks.loading import load_catalogue
 
 app = typer.Typer(help="Say what is wrong in a snapshot.", rich_markup_mode=None)
 MIN_CONFIDENCE = 0.5
+LEAST_SHOWN = 0.2
+MOST_SHOWN = 5
 LONGEST_EXCERPT = 400
 Answer = dict[str, Any]
 
@@ -73,7 +75,7 @@ def diagnose(
 
 def _one(folder: Path, output: Form) -> None:
     try:
-        answer, unknown = answered(folder, _catalogue())
+        answer, unknown = answered(folder)
     except SnapshotError as wrong:
         raise CommandError(str(wrong), wrong.way_out) from wrong
     if unknown:
@@ -122,7 +124,7 @@ def _answers(folders: list[Path], jobs: int) -> Iterator[Answer]:
 
 def _case(folder: Path) -> Answer:
     try:
-        return {"case": folder.name, **answered(folder, _catalogue())[0]}
+        return {"case": folder.name, **answered(folder)[0]}
     except SnapshotError as wrong:
         return {"case": folder.name, "hypotheses": [], "proposal": None, "error": f"{wrong}. {wrong.way_out}"}
 
@@ -136,24 +138,23 @@ def _catalogue() -> tuple[Runbook, ...]:
     return _RUNBOOKS[0]
 
 
-def answered(folder: Path, runbooks: tuple[Runbook, ...]) -> tuple[Answer, tuple[str, ...]]:
+def answered(folder: Path) -> tuple[Answer, tuple[str, ...]]:
     """What is wrong in one snapshot, as JSON, and the files of it that were ignored.
 
     Raises:
         SnapshotError: a file of it cannot be read.
     """
     snapshot = Snapshot(folder)
-    world = World(snapshot)
+    world = Landscape(snapshot)
     diagnosis = examine(world, MIN_CONFIDENCE)
-    shown = diagnosis.hypotheses if diagnosis.best is not None else ()
     answer = {
-        "hypotheses": [_hypothesis(finding, snapshot) for finding in shown],
-        "proposal": _proposal(world, diagnosis, runbooks),
+        "hypotheses": [_hypothesis(finding) for finding in shown(diagnosis)],
+        "proposal": _proposal(proposed(world, diagnosis)),
     }
     return answer, snapshot.unknown()
 
 
-def _hypothesis(finding: Finding, snapshot: Snapshot) -> Answer:
+def _hypothesis(finding: Finding) -> Answer:
     return {
         "cause": finding.cause,
         "object": _object(finding.object),
@@ -167,23 +168,31 @@ def _object(ref: ObjectRef) -> Mapping[str, str | None]:
     return {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 
 
-def _proposal(world: World, diagnosis: Diagnosis, runbooks: tuple[Runbook, ...]) -> Answer | None:
+def shown(diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """The hypotheses that are worth saying; none where the best of them is not sure enough."""
+    if diagnosis.confidence < MIN_CONFIDENCE:
+        return ()
+    return tuple(finding for finding in diagnosis.hypotheses if finding.confidence >= LEAST_SHOWN)[:MOST_SHOWN]
+
+
+def proposed(world: Landscape, diagnosis: Diagnosis) -> Choice | None:
+    """What would be asked for; None where all is well, or no runbook would even hand over."""
     if diagnosis.verdict.startswith("none."):
         return None
     best = diagnosis.best
     target = best.object if best is not None else ObjectRef(kind="Namespace", namespace=None, name=_namespace(world))
     evidence = evidence_about(world, diagnosis) or Evidence(target=target, collected_at=world.now)
-    choice = choose(diagnosis, evidence, runbooks)
-    if isinstance(choice, Nothing):
-        return None
-    return _chosen(choice)
+    choice = choose(diagnosis, evidence, _catalogue())
+    return None if isinstance(choice, Nothing) else choice
 
 
-def _namespace(world: World) -> str:
+def _namespace(world: Landscape) -> str:
     return world.focus[0] if world.focus else "default"
 
 
-def _chosen(choice: Choice) -> Answer:
+def _proposal(choice: Choice | None) -> Answer | None:
+    if choice is None:
+        return None
     return {"runbook": choice.runbook, "target": _object(choice.target), "parameters": choice.parameters}
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.cases.builder import Cluster, waiting
 
 from interlock.agents.analyzers.kinds import ConfigMap
-from interlock.agents.analyzers.world import World
+from interlock.agents.analyzers.wide import Landscape
 from interlock.agents.evidence.snapshot import Snapshot, SnapshotError
 from interlock.agents.examine import examine
 
@@ -43,20 +43,20 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_what_is_well_is_said_to_be_well(tmp_path: Path) -> None:
-    assert examine(World(Snapshot(written(shop(), tmp_path))), 0.5).verdict == "none.healthy"
+    assert examine(Landscape(Snapshot(written(shop(), tmp_path))), 0.5).verdict == "none.healthy"
 
 
 def test_what_was_not_collected_is_not_said_to_be_well(tmp_path: Path) -> None:
     folder = written(shop(), tmp_path)
     (folder / "shop/pods.json").unlink()
-    assert examine(World(Snapshot(folder)), 0.5).best is None
+    assert examine(Landscape(Snapshot(folder)), 0.5).best is None
 
 
 def test_an_empty_list_is_known_and_a_missing_one_is_not(tmp_path: Path) -> None:
     folder = written(shop(), tmp_path)
-    assert World(Snapshot(folder)).known(ConfigMap, "shop")
+    assert Landscape(Snapshot(folder)).known(ConfigMap, "shop")
     (folder / "shop/configmaps.json").unlink()
-    assert not World(Snapshot(folder)).known(ConfigMap, "shop")
+    assert not Landscape(Snapshot(folder)).known(ConfigMap, "shop")
 
 
 def test_logs_are_told_apart_by_container_and_run(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path, file: str, content: str, 
     folder = written(shop(), tmp_path)
     (folder / file).write_text(content)
     with pytest.raises(SnapshotError, match=said) as refused:
-        examine(World(Snapshot(folder)), 0.5)
+        examine(Landscape(Snapshot(folder)), 0.5)
     assert refused.value.way_out
 
 

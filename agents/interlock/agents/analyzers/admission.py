@@ -34,8 +34,13 @@ def analyze(scene: Scene) -> Iterator[Finding]:
     if scene.target.kind == "ResourceQuota":
         yield from _used_up(scene)
     workload = scene.workload
-    if workload is None or workload.status.replicas >= (workload.spec.replicas or 0):
+    if workload is None:
         return
+    wanted = workload.spec.replicas or 0
+    if min(workload.status.replicas, workload.status.updated_replicas or workload.status.replicas) >= wanted:
+        failing = workload.condition("ReplicaFailure")
+        if failing is None or failing.status != "True":
+            return
     words, quotes = _refusal(scene)
     if not words:
         return

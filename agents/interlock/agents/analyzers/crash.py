@@ -76,10 +76,11 @@ def _blamed(
 ) -> tuple[str, float, Introduced, tuple[str, ...]]:
     against = _exculpating(scene, status)
     if scene.effective_changes and not against:
-        return "workload.crash.after-change", 0.93 if scene.previous_works else 0.78, "yes", ()
+        killed = status.ended is not None and status.ended.exit_code in (137, 143)  # by whom, nobody says
+        return "workload.crash.after-change", 0.6 if killed else 0.93 if scene.previous_works else 0.78, "yes", ()
     if line is not None and _DEPENDENCY.search(line.excerpt):
         return "workload.crash.dependency-at-start", 0.6, "no", against
-    return "workload.crash.application-error", 0.6, "no", against
+    return "workload.crash.application-error", 0.6 if line is not None else 0.4, "no", against
 
 
 def _exculpating(scene: Scene, status: ContainerStatus) -> tuple[str, ...]:

@@ -67,10 +67,15 @@ def _finding(scene: Scene, pod: str, spec: PodSpec, message: str) -> Iterator[Fi
     introduced: Introduced = "yes" if changes and scene.previous and not scene.previous_broken else "no"
     if introduced == "yes" and cause.endswith(("cpu-insufficient", "memory-insufficient")):
         cause = "workload.cpu.request-too-high" if "cpu" in cause else "workload.memory.request-too-high"
+    known = cause != "scheduling"
     yield Finding(
         cause=cause,
         object=_object(scene, cause),
-        confidence=(0.94 if introduced == "yes" else 0.88) if alone else (0.8 if introduced == "yes" else 0.55),
+        confidence=0.5
+        if not known
+        else (0.94 if introduced == "yes" else 0.88)
+        if alone
+        else (0.8 if introduced == "yes" else 0.55),
         summary=f"No node takes the pods of {scene.target}: {counted[why]} of {total['all']} {why}.",
         quotes=(*scene.quote("pods", f"{pod}: {message}"), *scene.quote_changes(changes)),
         introduced=introduced,

@@ -80,6 +80,15 @@ class Group:
         """Whether all that should be ready is."""
         return self.ready >= self.wanted and all(pod.ready for pod in self.pods)
 
+    @property
+    def refused(self) -> bool:
+        """Whether pods that it should have cannot be made, or its rollout makes no progress."""
+        failing = self.workload.condition("ReplicaFailure")
+        progressing = self.workload.condition("Progressing")
+        stuck = progressing is not None and progressing.reason == "ProgressDeadlineExceeded"
+        held = self.workload.spec.paused and self.workload.status.updated_replicas < self.wanted
+        return stuck or held or (failing is not None and failing.status == "True")
+
     def statuses(self) -> Iterator[tuple[Pod, ContainerStatus]]:
         """The containers of all its pods."""
         for pod in self.pods:
@@ -106,6 +115,13 @@ class World:
             return (self.source.namespace,)
         mine = tuple(n for n in self.source.namespaces() if not n.startswith("kube-"))
         return mine or self.source.namespaces()
+
+    def load(self) -> None:
+        """Reads and types what every look needs, so that what follows is analysis alone."""
+        for namespace in (*self.focus, SYSTEM):
+            for kind in _loaded():
+                self.within(kind, namespace)
+            self.events_in(namespace)
 
     def known(self, kind: type[Resource], namespace: str | None = None) -> bool:
         """Whether this kind was collected, so that what is not there is absent."""
@@ -199,6 +215,14 @@ class World:
         """A quote from an object."""
         ref = about.ref if isinstance(about, Resource) else about
         return (Quote(id=str(ref), excerpt=excerpt[:EXCERPT]),)
+
+
+def _loaded(kind: type[Resource] = Resource) -> Iterator[type[Resource]]:
+    """All kinds that are known by a plural."""
+    for inner in kind.__subclasses__():
+        if inner.plural:
+            yield inner
+        yield from _loaded(inner)
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:

@@ -1,19 +1,48 @@
 """Rules that look at a namespace as a whole: what its workloads share, and what they stand on.
 
-One module per family, each a pure function `(World) -> Iterator[Finding]`, listed once here. How findings compare is
-decided in `diagnose` alone.
+One module per family, each a pure function `(Landscape) -> Iterator[Finding]`, listed once here. How findings compare
+is decided in `diagnose` alone.
 """
 
 from collections.abc import Callable, Iterator
 
 from interlock.agents.analyzers.findings import Finding
-from interlock.agents.analyzers.wide import wellness
-from interlock.agents.analyzers.world import World
+from interlock.agents.analyzers.wide import (
+    callers,
+    changed,
+    controlplane,
+    gateway,
+    limits,
+    measures,
+    nodes,
+    podwise,
+    policies,
+    sayings,
+    scaling,
+    services,
+    storage,
+    wellness,
+)
+from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.wide.reach import reach
 
-Wide = Callable[[World], Iterator[Finding]]
+Wide = Callable[[Landscape], Iterator[Finding]]
 
 WIDE: tuple[Wide, ...] = (
+    podwise.analyze,  # pods cannot start, for reasons of the node, of security, of their resolver
+    services.analyze,  # a Service leads nowhere
+    callers.analyze,  # an address leads nowhere
+    policies.analyze,  # a policy keeps out what is needed
+    storage.analyze,  # a claim is not bound, a volume not mounted
+    limits.analyze,  # a namespace allows no more
+    scaling.analyze,  # autoscalers, budgets, strategies, Jobs
+    gateway.analyze,  # an Ingress leads nowhere
+    nodes.analyze,  # a node is not well
+    controlplane.analyze,  # what everything stands on is not well
+    sayings.analyze,  # what logs say
+    measures.analyze,  # what was measured, and what alerts say
+    changed.analyze,  # what is not as it was meant
     wellness.analyze,  # nothing is wrong, or no longer
 )
 
-__all__ = ["WIDE", "Wide"]
+__all__ = ["WIDE", "Landscape", "Wide", "reach"]

@@ -45,6 +45,8 @@ def _workloads(world: World) -> Iterator[Symptom]:
     for group in world.groups:
         if group.ready < group.wanted:
             yield Symptom(group.ref, f"{group.ready} of {group.wanted} pods are ready")
+        elif group.refused:
+            yield Symptom(group.ref, "its rollout makes no progress")
         elif not group.whole:
             yield Symptom(group.ref, "has pods that are not ready")
         for pod, status in group.statuses():

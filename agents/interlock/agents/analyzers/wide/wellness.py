@@ -3,10 +3,19 @@
 from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding
-from interlock.agents.analyzers.objects import Pod
+from interlock.agents.analyzers.kinds import Node
+from interlock.agents.analyzers.networking import NetworkPolicy, Service
+from interlock.agents.analyzers.objects import Pod, Resource
 from interlock.agents.analyzers.wide.symptoms import QUIET_ALERTS, alerts, symptoms
 from interlock.agents.analyzers.world import World
 from interlock.agents.model import ObjectRef
+
+BESIDE: tuple[type[Resource], ...] = (Node, NetworkPolicy, Service)
+
+
+def _surroundings_seen(world: World) -> bool:
+    """Whether what is around workloads was seen, too."""
+    return all(world.known(kind, world.focus[0]) for kind in BESIDE)
 
 
 def analyze(world: World) -> Iterator[Finding]:
@@ -21,7 +30,7 @@ def analyze(world: World) -> Iterator[Finding]:
     yield Finding(
         cause="none.recovered" if resolved else "none.healthy",
         object=namespace,
-        confidence=0.9,
+        confidence=0.9 if _surroundings_seen(world) else 0.7,
         summary=f"All {len(world.groups)} workloads have the pods that they ask for, and nothing is heard to fail.",
         quotes=tuple(q for g in world.groups[:5] for q in world.quote(g.ref, f"{g.ready} of {g.wanted} pods ready"))
         or world.quote(namespace, f"{count} pods"),

@@ -1,0 +1,140 @@
+"""What is not as it was meant, as causes: each path of a manifest stands for the fault that a wrong value there makes.
+
+A difference alone proves nothing: it counts where the object, or who depends on it, hurts.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from interlock.agents.analyzers.findings import Finding
+from interlock.agents.analyzers.wide.drift import Drift
+from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.wide.reach import reach
+from interlock.agents.model import ObjectRef
+
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+_ADDRESS = re.compile(r"://|^[a-z][a-z0-9.-]*:\d{2,5}$|\.svc\b")
+
+# Kind, path, cause, how sure where it hurts. The first that fits counts.
+_PATHS: tuple[tuple[str, str, str, float], ...] = (
+    ("workload", r"livenessProbe/.*port", "workload.probe.liveness-port-wrong", 0.9),
+    ("workload", r"readinessProbe/.*port", "workload.probe.readiness-port-wrong", 0.9),
+    ("workload", r"livenessProbe/.*path", "workload.probe.liveness-path-wrong", 0.9),
+    ("workload", r"readinessProbe/.*path", "workload.probe.readiness-path-wrong", 0.9),
+    (
+        "workload",
+        r"livenessProbe/(httpGet|tcpSocket|grpc|exec|.*scheme)",
+        "workload.probe.liveness-protocol-wrong",
+        0.85,
+    ),
+    (
+        "workload",
+        r"readinessProbe/(httpGet|tcpSocket|grpc|exec|.*scheme)",
+        "workload.probe.readiness-protocol-wrong",
+        0.85,
+    ),
+    ("workload", r"livenessProbe/", "workload.probe.liveness-timing-wrong", 0.85),
+    ("workload", r"readinessProbe/", "workload.probe.readiness-timing-wrong", 0.85),
+    ("workload", r"startupProbe", "workload.probe.startup-too-short", 0.8),
+    ("workload", r"limits/memory", "workload.memory.limit-too-low", 0.85),
+    ("workload", r"requests/memory", "workload.memory.request-too-high", 0.85),
+    ("workload", r"limits/cpu", "workload.cpu.throttled", 0.8),
+    ("workload", r"requests/cpu", "workload.cpu.request-too-high", 0.85),
+    ("workload", r"nodeSelector", "scheduling.node-selector.mismatch", 0.85),
+    ("workload", r"nodeAffinity", "scheduling.node-affinity.mismatch", 0.85),
+    ("workload", r"podAntiAffinity", "scheduling.pod-anti-affinity.conflict", 0.85),
+    ("workload", r"podAffinity", "scheduling.pod-affinity.unsatisfied", 0.85),
+    ("workload", r"tolerations", "scheduling.taint.untolerated", 0.8),
+    ("workload", r"topologySpread", "scheduling.topology-spread.unsatisfiable", 0.8),
+    ("workload", r"dnsPolicy|dnsConfig", "workload.dns.misconfigured", 0.9),
+    ("workload", r"serviceAccountName|serviceAccount$", "workload.service-account.not-found", 0.75),
+    ("workload", r"securityContext", "workload.security.context-denied", 0.75),
+    ("workload", r"containerPort", "workload.port.not-listening", 0.75),
+    ("workload", r"/ports/", "workload.port.name-mismatch", 0.75),
+    ("workload", r"volumeMounts|/volumes/", "workload.volume.mount-failed", 0.7),
+    ("workload", r"/image$", "workload.crash.after-change", 0.7),
+    ("workload", r"/(command|args)", "workload.crash.after-change", 0.72),
+    ("Service", r"/selector", "service.selector.mismatch", 0.93),
+    ("Service", r"/protocol", "service.port.protocol-mismatch", 0.92),
+    ("Service", r"targetPort", "service.port.target-mismatch", 0.93),
+    ("Service", r"/ports", "service.port.target-mismatch", 0.85),
+    ("Service", r"sessionAffinity", "service.session-affinity.skewed", 0.7),
+    ("Service", r"externalName", "service.external-name.wrong", 0.9),
+    ("PersistentVolumeClaim", r"storageClassName", "storage.claim.class-mismatch", 0.9),
+    ("PersistentVolumeClaim", r"storage$", "storage.claim.capacity-mismatch", 0.85),
+    ("PersistentVolumeClaim", r"accessModes", "storage.claim.access-mode-mismatch", 0.9),
+    ("PersistentVolumeClaim", r"selector", "storage.claim.selector-mismatch", 0.9),
+    ("HorizontalPodAutoscaler", r"scaleTargetRef", "autoscaling.hpa.target-wrong", 0.85),
+    ("HorizontalPodAutoscaler", r"maxReplicas", "autoscaling.hpa.at-maximum", 0.7),
+    ("Secret", r"/data/", "workload.secret.key-missing", 0.8),
+    ("Role", r"/rules", "rbac.role.too-narrow", 0.8),
+    ("RoleBinding", r"/", "rbac.binding.missing", 0.75),
+    ("Ingress", r"tls", "gateway.tls.mismatch", 0.75),
+    ("Ingress", r"ingressClassName", "gateway.class.not-found", 0.8),
+    ("Ingress", r"backend", "gateway.backend.not-found", 0.8),
+    ("Ingress", r"/", "gateway.route.wrong", 0.75),
+    ("CronJob", r"suspend", "job.cron.suspended", 0.9),
+)
+
+
+def analyze(land: Landscape) -> Iterator[Finding]:
+    """A finding for each difference whose object, or who depends on it, hurts."""
+    seen: set[tuple[str, ObjectRef]] = set()
+    for drift in land.drifts:
+        if not drift.path:
+            continue
+        known = _cause(drift)
+        if known is None or (known[0], drift.object) in seen:
+            continue
+        seen.add((known[0], drift.object))
+        hurt = hurts(land, drift.object)
+        if hurt:
+            yield Finding(
+                cause=known[0],
+                object=drift.object,
+                confidence=known[1] * (1 if hurt == "seen" else 0.8),
+                summary=f"{drift.object} is not as it was meant: {drift.words}.",
+                quotes=land.quote(drift.object, drift.words),
+                introduced="yes",
+            )
+
+
+def hurts(land: Landscape, ref: ObjectRef) -> str:
+    """`seen` where something within its reach hurts, `somewhere` where only something else does, else empty."""
+    within = reach(land, ref)
+    named = {(r.kind, r.name) for r in within} | {
+        ("Service", s.name) for r in within for s in land.services_of.get(r, ())
+    }
+    if land.hurt & (named | {(ref.kind, ref.name)}):
+        return "seen"
+    return "somewhere" if land.hurt else ""
+
+
+def _cause(drift: Drift) -> tuple[str, float] | None:
+    kind = "workload" if drift.object.kind in _WORKLOADS else drift.object.kind
+    if kind == "workload" and "/env/" in drift.path:
+        return _variable(drift)
+    if kind == "ConfigMap":
+        return _entry(drift)
+    return next(((c, s) for of, path, c, s in _PATHS if of == kind and re.search(path, drift.path)), None)
+
+
+def _variable(drift: Drift) -> tuple[str, float]:
+    if drift.live is None:
+        return "workload.env.missing", 0.88
+    if _ADDRESS.search(_text(drift.live)) or _ADDRESS.search(_text(drift.meant)):
+        return "workload.env.address-wrong", 0.92
+    return "workload.env.invalid", 0.8 if drift.meant is not None else 0.6
+
+
+def _entry(drift: Drift) -> tuple[str, float]:
+    if drift.live is None:
+        return "workload.config.key-missing", 0.88
+    if _ADDRESS.search(_text(drift.live)) and len(_text(drift.live)) < 200:
+        return "workload.config.dependency-address-wrong", 0.9
+    return "workload.config.changed-and-broken", 0.8
+
+
+def _text(value: Any) -> str:
+    return str(value.get("value", value)) if isinstance(value, dict) else str(value or "")

@@ -1,0 +1,157 @@
+"""What is against what was meant: live objects beside their manifests, path by path, and beside recent changes.
+
+Only what a manifest says is compared, as the API server fills in the rest; what live objects say beyond it counts
+where it changes behaviour.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.agents.analyzers import kinds, networking, workloads
+from interlock.agents.analyzers.objects import Resource
+from interlock.agents.analyzers.world import World
+from interlock.agents.cluster import Json
+from interlock.agents.model import ObjectRef
+from interlock.crds.quantity import is_quantity, quantity
+from interlock.crds.redact import is_secret_name
+
+COMPARED: tuple[type[Resource], ...] = (
+    workloads.Deployment,
+    workloads.StatefulSet,
+    workloads.DaemonSet,
+    workloads.Job,
+    workloads.CronJob,
+    networking.Service,
+    networking.NetworkPolicy,
+    networking.Route,
+    kinds.ConfigMap,
+    kinds.Secret,
+    kinds.Claim,
+    kinds.PersistentVolume,
+    kinds.StorageClass,
+    kinds.Autoscaler,
+    kinds.Budget,
+    kinds.Quota,
+    kinds.LimitRange,
+    kinds.ServiceAccount,
+    kinds.Role,
+    kinds.RoleBinding,
+)
+_KINDS = {kind.kind: kind for kind in COMPARED}
+_PARTS = ("spec", "data", "rules", "subjects", "roleRef", "provisioner", "volumeBindingMode")
+_BEYOND = re.compile(
+    r"/(env|command|args|nodeSelector|affinity|tolerations|topologySpreadConstraints|selector|ingress"
+    r"|egress|dnsConfig|livenessProbe|readinessProbe|startupProbe|hostAliases|schedulingGates)$"
+)
+_NAMES = ("name", "containerPort", "key", "mountPath", "ip", "port")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One path in which an object is not as it was meant; None is absent, an empty path is the whole object."""
+
+    object: ObjectRef
+    path: str
+    meant: Any
+    live: Any
+
+    @property
+    def words(self) -> str:
+        """As a sentence for a quote."""
+        if not self.path:
+            return "is in the manifests and not in the cluster" if self.live is None else "is not in the manifests"
+        if any(is_secret_name(part) for part in self.path.split("/")[2:]):
+            return f"{self.path} is not as it was meant"
+        return f"{self.path}: meant {_short(self.meant)}, is {_short(self.live)}"
+
+
+def meant(world: World) -> Iterator[tuple[type[Resource], str, Json]]:
+    """The objects of the manifests, each with its kind and namespace."""
+    for documents in world.source.documents("manifests").values():
+        for body in _flat(documents):
+            kind, meta = _KINDS.get(str(body.get("kind"))), body.get("metadata")
+            if kind is not None and isinstance(meta, dict) and isinstance(meta.get("name"), str):
+                place = meta.get("namespace") or world.source.namespace or (world.focus[0] if world.focus else "")
+                yield kind, str(place), body
+
+
+def _flat(documents: Any) -> Iterator[Json]:
+    for document in documents if isinstance(documents, list) else [documents]:
+        if isinstance(document, dict) and isinstance(document.get("items"), list):
+            yield from _flat(document["items"])
+        elif isinstance(document, dict):
+            yield document
+
+
+def drifts(world: World) -> Iterator[Drift]:
+    """All differences between manifests and what is live."""
+    named: set[ObjectRef] = set()
+    for kind, place, body in meant(world):
+        namespace = place if kind.namespaced else None
+        ref = ObjectRef(kind=kind.kind, namespace=namespace, name=body["metadata"]["name"])
+        named.add(ref)
+        live = world.raw(kind, namespace, ref.name)
+        if live is not None:
+            yield from _between(ref, body, live)
+        elif world.known(kind, namespace):
+            yield Drift(ref, "", body, None)
+    if named:
+        yield from _unmeant(world, named)
+
+
+def _unmeant(world: World, named: set[ObjectRef]) -> Iterator[Drift]:
+    for kind in (networking.NetworkPolicy, kinds.Quota, kinds.LimitRange):
+        for one in world.every(kind):
+            if one.ref not in named:
+                yield Drift(one.ref, "", None, {})
+
+
+def _between(ref: ObjectRef, body: Json, live: Json) -> Iterator[Drift]:
+    secret = ref.kind == "Secret"
+    for part in _PARTS:
+        if part in body and not (secret and part == "data"):
+            yield from (Drift(ref, *found) for found in _walk(f"/{part}", body[part], live.get(part)))
+    if secret or ref.kind == "ConfigMap":
+        had = {*(body.get("data") or {}), *(body.get("stringData") or {}), *(body.get("binaryData") or {})}
+        has = {*(live.get("data") or {}), *(live.get("binaryData") or {})}
+        if secret:
+            yield from (Drift(ref, f"/data/{key}", "present", None) for key in sorted(had - has))
+
+
+def _walk(path: str, wanted: Any, live: Any) -> Iterator[tuple[str, Any, Any]]:
+    if _same(wanted, live):
+        return
+    if isinstance(wanted, list) and isinstance(live, list):
+        wanted, live = _by_name(wanted), _by_name(live)
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        for key in wanted:
+            yield from _walk(f"{path}/{key}", wanted[key], live.get(key))
+        for key in live.keys() - wanted.keys():
+            if _BEYOND.search(path) or _BEYOND.search(f"{path}/{key}"):
+                yield f"{path}/{key}", None, live[key]
+        return
+    yield path, wanted, live
+
+
+def _same(wanted: Any, live: Any) -> bool:
+    if wanted == live or str(wanted) == str(live):
+        return True
+    if live is None:
+        return wanted in (None, "", 0, False) or (isinstance(wanted, dict | list) and not wanted)
+    if isinstance(wanted, dict | list) or isinstance(live, dict | list):
+        return False
+    return is_quantity(wanted) and is_quantity(live) and quantity(wanted) == quantity(live)
+
+
+def _by_name(entries: list[Any]) -> Mapping[str, Any]:
+    named: dict[str, Any] = {}
+    for position, entry in enumerate(entries):
+        key = next((str(entry[k]) for k in _NAMES if isinstance(entry, dict) and k in entry), str(position))
+        named[key if key not in named else f"{key}#{position}"] = entry
+    return named
+
+
+def _short(value: Any) -> str:
+    return "absent" if value is None else str(value)[:100]

@@ -1,0 +1,162 @@
+"""A world with its ways: who calls whom, what hurts, what was meant, and what the logs say. Each made once per look."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from interlock.agents.analyzers.kinds import Namespace
+from interlock.agents.analyzers.networking import Service
+from interlock.agents.analyzers.objects import Resource
+from interlock.agents.analyzers.wide.drift import Drift, drifts
+from interlock.agents.analyzers.wide.settings import Address, Setting, addresses, config_maps_of, settings_of
+from interlock.agents.analyzers.wide.speech import Line, lines
+from interlock.agents.analyzers.wide.symptoms import Symptom, records, symptoms
+from interlock.agents.analyzers.world import Group, World
+from interlock.agents.model import ObjectRef
+
+_DOMAINS = re.compile(r"\.svc(\.cluster\.local)?$")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A workload's way to a Service; `service` is None where the address names none."""
+
+    caller: Group
+    address: Address
+    namespace: str
+    name: str
+    service: Service | None
+    outside: bool
+
+
+class Landscape(World):
+    """What wide analyzers look at."""
+
+    @cached_property
+    def symptoms(self) -> tuple[Symptom, ...]:
+        """What hurts."""
+        return tuple(symptoms(self))
+
+    @cached_property
+    def drifts(self) -> tuple[Drift, ...]:
+        """Where what is differs from what was meant."""
+        return tuple(drifts(self))
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """What logs say that sounds like trouble."""
+        return tuple(lines(self))
+
+    @cached_property
+    def checks(self) -> tuple[dict[str, Any], ...]:
+        """Connection checks of the namespaces that are judged."""
+        found = records(self.source.document("connectivity"))
+        return tuple(c for c in found if c.get("namespace") in (None, "", *self.focus))
+
+    @cached_property
+    def settings(self) -> dict[ObjectRef, tuple[Setting, ...]]:
+        """What each workload is told."""
+        return {group.ref: settings_of(self, group) for group in self.groups}
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The ways that workloads' settings name."""
+        return tuple(self._call(g, a) for g in self.groups for a in addresses(self.settings[g.ref]))
+
+    @cached_property
+    def hurt(self) -> frozenset[tuple[str, str]]:
+        """Kinds and names of everything that hurts."""
+        return frozenset((s.object.kind, s.object.name) for s in self.symptoms)
+
+    @cached_property
+    def callers(self) -> dict[tuple[str, str], tuple[Group, ...]]:
+        """Who calls a Service, by its namespace and name: by settings, and by what was traced."""
+        found: dict[tuple[str, str], dict[ObjectRef, Group]] = {}
+        for call in self.calls:
+            if call.service is not None:
+                found.setdefault((call.namespace, call.name), {})[call.caller.ref] = call.caller
+        by_name = {group.ref.name: group for group in self.groups}
+        for entry in records(self.source.document("service-dependencies")):
+            place, name = str(entry.get("namespace") or self.focus[0]), str(entry.get("service"))
+            called_by, calls = entry.get("calledBy"), entry.get("calls")
+            for other in called_by if isinstance(called_by, list) else ():
+                if isinstance(other, str) and other in by_name:
+                    found.setdefault((place, name), {})[by_name[other].ref] = by_name[other]
+            for other in calls if isinstance(calls, list) else ():
+                if isinstance(other, str) and name in by_name:
+                    found.setdefault((place, other), {})[by_name[name].ref] = by_name[name]
+        return {key: tuple(groups.values()) for key, groups in found.items()}
+
+    @cached_property
+    def _behind(self) -> dict[ObjectRef, tuple[Group, ...]]:
+        return {}
+
+    def behind(self, service: Service) -> tuple[Group, ...]:
+        """The workloads whose pods a Service selects."""
+        if service.ref not in self._behind:
+            chosen = service.spec.selector
+            groups = self.groups_of(service.metadata.namespace) if chosen else ()
+            self._behind[service.ref] = tuple(g for g in groups if chosen.items() <= g.labels.items())
+        return self._behind[service.ref]
+
+    @cached_property
+    def services_of(self) -> dict[ObjectRef, tuple[Service, ...]]:
+        """The Services before each workload."""
+        found: dict[ObjectRef, list[Service]] = {}
+        for service in self.every(Service):
+            for group in self.behind(service):
+                found.setdefault(group.ref, []).append(service)
+        return {ref: tuple(services) for ref, services in found.items()}
+
+    def dependents(self, groups: tuple[Group, ...], services: tuple[Service, ...] = ()) -> frozenset[ObjectRef]:
+        """Workloads that call these, and those that call them, and so on; with themselves."""
+        reached = {group.ref for group in groups}
+        waiting = [*services, *(s for g in groups for s in self.services_of.get(g.ref, ()))]
+        seen: set[ObjectRef] = set()
+        while waiting:
+            service = waiting.pop()
+            if service.ref in seen:
+                continue
+            seen.add(service.ref)
+            for caller in self.callers.get((service.metadata.namespace, service.name), ()):
+                if caller.ref not in reached:
+                    reached.add(caller.ref)
+                    waiting.extend(self.services_of.get(caller.ref, ()))
+        return frozenset(reached)
+
+    def readers(self, config_map: str) -> tuple[Group, ...]:
+        """The workloads that read a ConfigMap."""
+        return tuple(group for group in self.groups if config_map in config_maps_of(group))
+
+    def drifted(self, ref: ObjectRef, *words: str) -> tuple[Drift, ...]:
+        """Where an object differs from what was meant, in paths with one of these words."""
+        found = (d for d in self.drifts if d.object == ref)
+        return tuple(d for d in found if not words or any(word in d.path for word in words))
+
+    def _call(self, caller: Group, address: Address) -> Call:
+        name, namespace, outside = self._place(address.host, caller.ref.namespace or "")
+        service = None if outside else self.find(Service, namespace, name)
+        return Call(caller, address, namespace, name, service, outside)
+
+    def _place(self, host: str, namespace: str) -> tuple[str, str, bool]:
+        """Name, namespace, and whether the host lies outside of what can be known."""
+        inside = _DOMAINS.sub("", host)
+        parts = inside.split(".")
+        if len(parts) == 1:
+            return host, namespace, not self.known(Service, namespace)
+        if len(parts) == 3 and self.find(Service, parts[2], parts[1]):  # one pod of a headless Service
+            return parts[1], parts[2], False
+        if len(parts) == 2 and self.find(Service, namespace, parts[1]):
+            return parts[1], namespace, False
+        if len(parts) == 2 and self.known(Service, parts[1]):
+            return parts[0], parts[1], False
+        no_such_place = inside != host and self.known(Namespace) and self.find(Namespace, None, parts[-1]) is None
+        return parts[0], parts[-1], not no_such_place
+
+
+def resources(world: World, kinds: tuple[type[Resource], ...]) -> Iterator[Resource]:
+    """The objects of several kinds in the namespaces that are judged."""
+    for kind in kinds:
+        yield from world.every(kind)

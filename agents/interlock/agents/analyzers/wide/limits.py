@@ -1,0 +1,172 @@
+"""What a namespace allows: quotas that are used up, ranges that refuse, objects that were meant and never came."""
+
+import re
+from collections.abc import Iterator
+
+from interlock.agents.analyzers.findings import Finding, Quote
+from interlock.agents.analyzers.kinds import LimitRange, Namespace, Quota
+from interlock.agents.analyzers.objects import Event
+from interlock.agents.analyzers.wide.drift import Drift
+from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.model import ObjectRef
+from interlock.crds.quantity import is_quantity, quantity
+
+_EXCEEDED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: ", re.S)
+_MUST = re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>[\w.,]+)")
+_RANGE = re.compile(
+    r"(?:maximum|minimum) \S+ (?:usage|limit to request ratio) per (?:Container|Pod|PersistentVolumeClaim)"
+)
+_RESOURCES: tuple[tuple[str, str], ...] = (
+    (r"^(count/)?pods$", "pods"),
+    (r"^(requests\.|limits\.)?cpu$", "cpu"),
+    (r"^(requests\.|limits\.)?memory$", "memory"),
+    (r"storage|persistentvolumeclaims", "storage"),
+    (r"services", "services"),
+)
+_COUNTED = {
+    "Service": ("services", "count/services"),
+    "Deployment": ("count/deployments.apps",),
+    "PersistentVolumeClaim": ("persistentvolumeclaims", "requests.storage", "count/persistentvolumeclaims"),
+    "ConfigMap": ("configmaps", "count/configmaps"),
+    "Secret": ("secrets", "count/secrets"),
+    "Job": ("count/jobs.batch",),
+    "CronJob": ("count/cronjobs.batch",),
+}
+
+
+def analyze(land: Landscape) -> Iterator[Finding]:
+    """Findings about quotas, ranges and namespaces that end."""
+    told: set[str] = set()
+    for event in land.events:
+        if event.reason in ("FailedCreate", "FailedScheduling", "ProvisioningFailed", "ReplicaSetCreateError"):
+            for finding in _refused(land, event):
+                told.add(finding.object.name)
+                yield finding
+    for quota in land.every(Quota):
+        if quota.name not in told:
+            yield from _full(land, quota)
+    yield from _never_came(land)
+    for namespace in land.focus:
+        yield from _ending(land, namespace)
+
+
+def resource_cause(resources: set[str]) -> str:
+    """The cause for a quota that is used up in these resources."""
+    words = {next((word for pattern, word in _RESOURCES if re.search(pattern, r)), "objects") for r in resources}
+    return f"namespace.quota.{words.pop()}-exceeded" if len(words) == 1 else "namespace.quota"
+
+
+def _refused(land: Landscape, event: Event) -> Iterator[Finding]:
+    quotes = (Quote(id=f"event about {event.object.kind} {event.object.name}", excerpt=event.message[:300]),)
+    place = land.focus[0]
+    if not _still_short(land, event):
+        return
+    if found := _EXCEEDED.search(event.message):
+        asked = {part.partition("=")[0].strip() for part in found["asked"].split(",")}
+        yield Finding(
+            cause=resource_cause(asked),
+            object=ObjectRef(kind="ResourceQuota", namespace=place, name=found["quota"]),
+            confidence=0.95,
+            summary=f"Quota {found['quota']} refuses {event.object.name}: {event.message[-200:]}",
+            quotes=quotes,
+        )
+    elif found := _MUST.search(event.message):
+        yield Finding(
+            cause=resource_cause(set(found["what"].split(","))),
+            object=ObjectRef(kind="ResourceQuota", namespace=place, name=found["quota"]),
+            confidence=0.75,
+            summary=f"Quota {found['quota']} demands {found['what']} of every pod, and {event.object.name} says none.",
+            quotes=quotes,
+        )
+    elif _RANGE.search(event.message):
+        ranges = list(land.every(LimitRange))
+        target = ranges[0].ref if ranges else ObjectRef(kind="LimitRange", namespace=place, name="*")
+        yield Finding(
+            cause="namespace.limit-range.violated",
+            object=target,
+            confidence=0.93,
+            summary=f"The limit range refuses {event.object.name}: {event.message[-200:]}",
+            quotes=quotes,
+        )
+
+
+def _still_short(land: Landscape, event: Event) -> bool:
+    """Whether what was refused is still missing."""
+    name = event.object.name
+    groups = [g for g in land.groups if name == g.ref.name or name.startswith(f"{g.ref.name}-")]
+    return not groups or any(g.ready < g.wanted for g in groups)
+
+
+def _full(land: Landscape, quota: Quota) -> Iterator[Finding]:
+    full = {
+        name
+        for name, hard in quota.status.hard.items()
+        if is_quantity(hard)
+        and is_quantity(quota.status.used.get(name, "0"))
+        and quantity(quota.status.used.get(name, "0")) >= quantity(hard)
+    }
+    if not full:
+        return
+    short = [g for g in land.groups if len(g.pods) < g.wanted]
+    counted = [d for d in land.drifts if d.live is None and not d.path and full & set(_COUNTED.get(d.object.kind, ()))]
+    shown = ", ".join(f"{name} {quota.status.used.get(name)} of {quota.status.hard[name]}" for name in sorted(full))
+    named = {r for d in counted for r in full & set(_COUNTED.get(d.object.kind, ()))}
+    sure = 0.93 if counted else 0.8 if short and resource_cause(full) != "namespace.quota.services-exceeded" else 0.3
+    yield Finding(
+        cause=resource_cause(named or full),
+        object=quota.ref,
+        confidence=sure,
+        summary=f"{quota.ref} is used up: {shown}.",
+        quotes=(
+            *land.quote(quota, shown),
+            *(q for g in short[:2] for q in land.quote(g.ref, f"{len(g.pods)} of {g.wanted} pods exist")),
+        ),
+    )
+
+
+def _never_came(land: Landscape) -> Iterator[Finding]:
+    """Objects that were meant and are not there, where no quota explains it."""
+    absent = [d for d in land.drifts if not d.path and d.live is None]
+    for drift in absent:
+        finding = _absent(land, drift)
+        if finding is not None:
+            yield finding
+
+
+_MISSING: dict[str, tuple[str, float]] = {
+    "Service": ("service.endpoints.empty", 0.75),
+    "ConfigMap": ("workload.config.config-map-not-found", 0.72),
+    "Secret": ("workload.secret.not-found", 0.72),
+    "ServiceAccount": ("workload.service-account.not-found", 0.72),
+    "PersistentVolumeClaim": ("workload.volume.not-found", 0.72),
+    "RoleBinding": ("rbac.binding.missing", 0.75),
+    "Role": ("rbac.permission.revoked", 0.75),
+    "StorageClass": ("storage.class.not-found", 0.6),
+}
+
+
+def _absent(land: Landscape, drift: Drift) -> Finding | None:
+    known = _MISSING.get(drift.object.kind)
+    if known is None or not land.symptoms:
+        return None
+    return Finding(
+        cause=known[0],
+        object=drift.object,
+        confidence=known[1],
+        summary=f"{drift.object} was meant to be there and is not.",
+        quotes=land.quote(drift.object, drift.words),
+    )
+
+
+def _ending(land: Landscape, name: str) -> Iterator[Finding]:
+    namespace = land.find(Namespace, None, name)
+    if namespace is None or namespace.status.phase != "Terminating":
+        return
+    stuck = [c for c in namespace.status.conditions if c.status == "True"]
+    yield Finding(
+        cause="namespace.terminating.stuck",
+        object=namespace.ref,
+        confidence=0.93,
+        summary=f"{namespace.ref} is being deleted" + (f": {stuck[0].message}" if stuck else "."),
+        quotes=land.quote(namespace, "; ".join(f"{c.type}: {c.message}" for c in stuck[:3]) or "phase Terminating"),
+    )
