@@ -16,6 +16,7 @@ from tests.support.identity import Answer, Identity, Json
 from tests.support.waiting import eventually
 
 from interlock.cli.releases import CONTRACT_ONLY, install_all
+from interlock.crds.ledger import LedgerSpec, new_ledger
 from interlock.crds.names import (
     AGENTS_ACCOUNT,
     AGENTS_GROUP,
@@ -200,6 +201,8 @@ def _wait_for_policies(admin: Identity) -> None:
         _wait_until_refused(who, "/api/v1/namespaces", space)
     binding = binding_of("probe", "view", None, {"kind": "User", "name": AGENTS_USER})
     _wait_until_refused(admin, f"{RBAC}/clusterrolebindings", binding)
+    ledgers = f"{API}/namespaces/{SYSTEM_NAMESPACE}/ledgers"
+    _wait_until_refused(admin, ledgers, new_ledger("ns.probe", SYSTEM_NAMESPACE, LedgerSpec()))
 
 
 def _wait_until_refused(who: Identity, path: str, body: Json) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from interlock.crds import audithead, execution, guardrail, runbook
+from interlock.crds import audithead, execution, guardrail, ledger, runbook
 from interlock.crds.rules import KEYED, RULES, Kind
 from interlock.crds.schema import Schema, at, structural
 from interlock.crds.types import GROUP, VERSION
@@ -82,13 +82,26 @@ RESOURCES = (
         short_names=(),
         description="What the platform's owner allows at all, whatever a runbook or an approver says.",
         spec=guardrail.GuardrailSpec,
-        status=None,
+        status=guardrail.GuardrailStatus,
         columns=(
             Column("Mode", ".spec.mode"),
             Column("Approvals", ".spec.approvals", "integer"),
             Column("Stop", ".spec.stop", "boolean"),
+            Column("Limits", ".status.limits"),
+            Column("Use", ".status.use"),
             AGE,
+            Column("Trouble", ".status.trouble", priority=1),
         ),
+        selectable=(),
+    ),
+    Resource(
+        kind="Ledger",
+        scope="Namespaced",
+        short_names=(),
+        description="What limits rest on: who holds what now, and what was used when. Only the operator writes it.",
+        spec=ledger.LedgerSpec,
+        status=None,
+        columns=(Column("Holds", ".spec.holds[*].execution"), AGE),
         selectable=(),
     ),
     Resource(

@@ -290,13 +290,66 @@ _AUDIT_HEAD = (
     ),
 )
 
-Kind = Literal["Runbook", "RunbookExecution", "Guardrail", "AuditHead"]
+_CRON_NAMES = {"month": "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC", "day": "SUN|MON|TUE|WED|THU|FRI|SAT"}
+_CRON_FIELDS = (
+    "[0-5]?[0-9]",
+    "[01]?[0-9]|2[0-3]",
+    "0?[1-9]|[12][0-9]|3[01]",
+    f"0?[1-9]|1[0-2]|{_CRON_NAMES['month']}",
+    f"[0-7]|{_CRON_NAMES['day']}",
+)
+
+
+def _cron_field(value: str) -> str:
+    term = f"([*]|({value})(-({value}))?)(/[1-9][0-9]?)?"
+    return f"{term}(,{term})*"
+
+
+_GUARDRAIL = (
+    Rule(
+        "spec",
+        "self.mode != 'Auto' || has(self.autonomy)",
+        "mode Auto needs autonomy: say how many verified successes earn it",
+    ),
+    Rule(
+        "spec.breaker",
+        "has(self.failures) || has(self.repeats)",
+        "a breaker opens after so many failures or so many repeats: give at least one of them",
+    ),
+    Rule(
+        "spec.blastRadius",
+        "has(self.replicasPercent) || has(self.nodesPercent)",
+        "a blast radius bounds replicas or nodes: give at least one of them",
+    ),
+    Rule(
+        "spec.freezes[]",
+        f"self.schedule.upperAscii().matches('^{' +'.join(map(_cron_field, _CRON_FIELDS))}$')",
+        "schedule has five fields of cron: minute, hour, day of month, month, day of week, such as '0 18 * * FRI'",
+    ),
+    Rule(
+        "spec.freezes[]",
+        "self.timeZone.matches('^[A-Za-z][-A-Za-z0-9_+/]*$') && self.timeZone != 'Local'"
+        " && timestamp('2026-01-01T00:00:00Z').getHours(self.timeZone) >= 0",
+        "timeZone is a name of the IANA time zone database, such as Europe/Berlin",
+    ),
+)
+
+_LEDGER = (
+    Rule(
+        "",
+        "self.metadata.name == 'shared' || self.metadata.name.startsWith('ns.')",
+        "a Ledger is named ns.<namespace>, or shared",
+    ),
+)
+
+Kind = Literal["Runbook", "RunbookExecution", "Guardrail", "AuditHead", "Ledger"]
 
 RULES: Mapping[Kind, tuple[Rule, ...]] = {
     "Runbook": (*_RUNBOOK, *_PERMISSIONS),
     "RunbookExecution": (*_PHASES, *_APPROVALS, *_SPEC, *_PLAN, *_FENCE, *_JOURNAL),
-    "Guardrail": (),
+    "Guardrail": _GUARDRAIL,
     "AuditHead": _AUDIT_HEAD,
+    "Ledger": _LEDGER,
 }
 """Every rule by kind, in the order in which they are written."""
 
@@ -312,7 +365,11 @@ KEYED: Mapping[Kind, tuple[Keyed, ...]] = {
         Keyed("spec.decisions", ("by", "subject")),
         Keyed("status.conditions", ("type",)),
     ),
-    "Guardrail": (),
+    "Guardrail": (
+        Keyed("spec.budgets", ("per", "windowSeconds")),
+        Keyed("spec.concurrency", ("per",)),
+    ),
     "AuditHead": (),
+    "Ledger": (Keyed("spec.holds", ("uid",)),),
 }
 """The lists in which each item is unique; all others are atomic."""

@@ -4,16 +4,21 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from interlock.crds.execution import STARTED, RunbookExecution
-from interlock.crds.guardrail import Guardrail, GuardrailSpec, matching
+from interlock.crds.execution import Plan, RunbookExecution
+from interlock.crds.guardrail import Guardrail, matching
 from interlock.crds.runbook import Runbook
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, ApiError, Forbidden, Object
 from interlock.operator.checks import Checks
+from interlock.operator.core.claims import claim_of, replicas_of
 from interlock.operator.core.gates import REQUEST_GATES, Case, objection
+from interlock.operator.core.ledger import Horizon
+from interlock.operator.core.limits import Asked, Finding, Totals
+from interlock.operator.ledgers import Ledgers
 from interlock.operator.look import Observer, View
 from interlock.operator.planning import parameters, timestamp
 from interlock.operator.prepared import Condition, StepRefused, Subject
@@ -27,20 +32,23 @@ RUNBOOKS_KEPT = 256
 class Facts:
     """Reads with the operator's own account, which sees opted-in namespaces and no Secrets."""
 
-    def __init__(self, api: Api, observer: Observer, checks: Checks, *, allow_unvetted: bool, clock: Clock) -> None:
+    def __init__(
+        self, api: Api, observer: Observer, checks: Checks, ledgers: Ledgers, *, allow_unvetted: bool, clock: Clock
+    ) -> None:
         self._api = api
         self._observer = observer
         self._checks = checks
+        self._ledgers = ledgers
         self._allow_unvetted = allow_unvetted
         self._clock = clock
         self._runbooks: OrderedDict[str, Runbook] = OrderedDict()
 
-    async def case(self, session: Session, *, starting: bool = False) -> Case:
+    async def case(self, session: Session) -> Case:
         """What the gates judge."""
         execution = session.execution
         runbook, error = await self._runbook(session)
         session.memory.runbook = runbook or session.memory.runbook
-        session.guardrails = await self.guardrails(session)
+        await self.guardrails(session)
         target = execution.spec.target
         case = Case(
             execution=execution.key,
@@ -52,7 +60,7 @@ class Facts:
             guardrails=session.guardrails,
             target=await self._find_target(execution),
             unmet=(),
-            busy_with=await self._busy(execution) if starting else (),
+            limits=(),
             vetted=False,
             allow_unvetted=self._allow_unvetted,
         )
@@ -61,7 +69,8 @@ class Facts:
         view = self.view(session, runbook, case.target["metadata"]["uid"])
         view.read["target"] = dict(case.target)
         session.view = view
-        return replace(case, unmet=await self._unmet(runbook, view))
+        limits = await self._limits(session, runbook, case.target)
+        return replace(case, unmet=await self._unmet(runbook, view), limits=limits)
 
     def view(self, session: Session, runbook: Runbook, target_uid: str) -> View:
         """What expressions see from now on."""
@@ -104,19 +113,31 @@ class Facts:
         messages = {p.name: p.message for p in runbook.spec.preconditions}
         return [f"{messages[name]} ({reason})" for name, reason in failing.items()]
 
-    async def _busy(self, execution: RunbookExecution) -> list[str]:
-        """Other executions that have begun on the same target."""
-        target = execution.spec.target
-        fields = f"spec.target.name={target.name}"
-        others = await self._api.list(API_VERSION, "RunbookExecution", execution.namespace, fields=fields)
-        wanted = target.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return [
-            other["metadata"]["name"]
-            for other in others
-            if other["metadata"]["uid"] != execution.uid
-            and (other.get("status") or {}).get("phase") in STARTED
-            and other["spec"]["target"] == wanted
-        ]
+    async def _limits(self, session: Session, runbook: Runbook, target: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """What stands against a start already now; nobody is asked twice, nor for what never starts."""
+        never = session.observed or session.execution.spec.dry_run or runbook.spec.type == "Handover"
+        if session.state.plan is not None or never:
+            return ()
+        return await self._ledgers.against(await self.asked(session, runbook, target, None))
+
+    async def asked(self, session: Session, runbook: Runbook, target: Mapping[str, Any], plan: Plan | None) -> Asked:
+        """What a start would take, and all that binds it; how much it touches is known once there is a plan."""
+        claim = claim_of(session.execution, runbook, target, plan)
+        radii = [g.spec.blast_radius for g in session.guardrails if g.spec.blast_radius is not None]
+        totals = Totals(
+            replicas=await self._replicas(session.execution.namespace)
+            if claim.replicas and any(radius.replicas_percent for radius in radii)
+            else None,
+            nodes=len(await self._api.list("v1", "Node", None))
+            if claim.nodes and any(radius.nodes_percent for radius in radii)
+            else None,
+        )
+        return Asked(claim, session.guardrails, session.horizon, totals)
+
+    async def _replicas(self, namespace: str) -> int:
+        kinds = ("Deployment", "StatefulSet")
+        listed = [await self._api.list("apps/v1", kind, namespace) for kind in kinds]
+        return sum(replicas_of(workload) for workloads in listed for workload in workloads)
 
     async def _runbook(self, session: Session) -> tuple[Runbook | None, str]:
         """The runbook as it is published now, or why there is none; read once a pass."""
@@ -154,12 +175,13 @@ class Facts:
             self._runbooks.popitem(last=False)
 
     async def guardrails(self, session: Session) -> tuple[Guardrail, ...]:
-        """The guardrails that select this execution."""
-        bodies = await self._api.list(API_VERSION, "Guardrail", None)
-        known = [Guardrail(name=b["metadata"]["name"], spec=GuardrailSpec.model_validate(b["spec"])) for b in bodies]
+        """The guardrails that select this execution, which the session then knows."""
+        known = [Guardrail.from_object(body) for body in await self._api.list(API_VERSION, "Guardrail", None)]
         risk = session.memory.runbook.spec.risk if session.memory.runbook else "High"
         family = session.execution.spec.runbook.family
-        return matching(known, namespace=session.execution.namespace, family=family, risk=risk)
+        session.horizon = Horizon.of(known)
+        session.guardrails = matching(known, namespace=session.execution.namespace, family=family, risk=risk)
+        return session.guardrails
 
     async def stopped(self, session: Session) -> bool:
         """Whether a guardrail's stop switch is on; it binds every write, also of what has begun."""

@@ -1,20 +1,20 @@
 """Before the first effect: gates, plan, offer, drift, approval, and the first intents."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from weakref import WeakValueDictionary
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.operator.api import Forbidden, Invalid
 from interlock.operator.core import decide as core
-from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, Objection, objection
+from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, objection
+from interlock.operator.core.limits import Finding
 from interlock.operator.core.state import parse_time
 from interlock.operator.effects import intend
 from interlock.operator.facts import Facts
+from interlock.operator.ledgers import Ledgers
 from interlock.operator.planning import Draft, draft_plan, quorum, subject, timestamp
-from interlock.operator.prepared import StepRefused, target_key
+from interlock.operator.prepared import StepRefused
 from interlock.operator.record import Recorder
 from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
 from interlock.operator.steps import Steps
@@ -34,6 +34,7 @@ class Offers:
         facts: Facts,
         steps: Steps,
         recorder: Recorder,
+        ledgers: Ledgers,
         *,
         rhythm: Rhythm,
         clock: Clock,
@@ -43,11 +44,11 @@ class Offers:
         self._facts = facts
         self._steps = steps
         self._recorder = recorder
+        self._ledgers = ledgers
         self._rhythm = rhythm
         self._clock = clock
         self._chance = chance
         self._crowd = crowd
-        self._target_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def make(self, session: Session) -> Pause | None:
         """Pass the gates, compute the plan, offer it."""
@@ -113,34 +114,48 @@ class Offers:
         return True, "the cluster has changed: an approval will be void and a new plan will be offered"
 
     async def start(self, session: Session) -> Pause | None:
-        """Approved: the gates again, the whole plan again, and the first intents; on one target one at a time."""
-        lock = self._target_locks.setdefault(target_key(session.execution.spec.target), asyncio.Lock())
-        async with lock:
-            case = await self._facts.case(session, starting=True)
-            if found := objection(REQUEST_GATES, case):
-                session.add(core.end(found.verdict, found.reason, found.message).event)
-                return None
-            if session.observed:
-                return None
-            if found := objection(HOLD_GATES, case):
-                return self._hold(session, found)
-            try:
-                draft = await self._draft(session, case)
-            except REFUSALS as refused:
-                session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
-                return None
-            if session.plan is None or draft.plan.digest != session.plan.digest:
-                return self._void(session, draft)
-            session.set_condition("Held", False, "Started", "")
-            for ready in draft.first:
-                intend(session, ready)
-            await self._recorder.record(session)
+        """Approved: the gates again, the whole plan again, what the Ledger has to say, and the first intents."""
+        case = await self._facts.case(session)
+        if found := objection(REQUEST_GATES, case):
+            session.add(core.end(found.verdict, found.reason, found.message).event)
+            return None
+        if session.observed:
+            return None
+        if found := objection(HOLD_GATES, case):
+            return self._hold(session, found.reason, found.message)
+        try:
+            draft = await self._draft(session, case)
+        except REFUSALS as refused:
+            session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
+            return None
+        if session.plan is None or draft.plan.digest != session.plan.digest:
+            return self._void(session, draft)
+        if limited := await self._take(session, case, draft):
+            return self._limited(session, limited)
+        session.set_condition("Held", False, "Started", "")
+        for ready in draft.first:
+            intend(session, ready)
+        await self._recorder.record(session)
         return None
 
-    def _hold(self, session: Session, found: Objection) -> Pause:
+    async def _take(self, session: Session, case: Case, draft: Draft) -> Finding | None:
+        """Takes what a start needs, in one write of the Ledger."""
+        if case.runbook is None or case.target is None:
+            raise StepRefused("the runbook or the target is gone")
+        return await self._ledgers.take(await self._facts.asked(session, case.runbook, case.target, draft.plan))
+
+    def _limited(self, session: Session, found: Finding) -> Pause | None:
+        """A limit holds until it frees up; where waiting is no way out, a person must look."""
+        if found.is_final:
+            session.add(core.end("Refused", found.reason, safe_message(found.message)).event)
+            return None
+        wait = (found.frees_at - self._clock()).total_seconds() if found.frees_at else 0.0
+        return self._hold(session, found.reason, found.message, min(wait, self._rhythm.drift))
+
+    def _hold(self, session: Session, reason: str, message: str, wait: float = 0.0) -> Pause:
         """Approved, but not now: what keeps it from starting is shown, and it is tried again."""
-        session.set_condition("Held", True, found.reason, found.message)
-        return Pause(self._rhythm.poll)
+        session.set_condition("Held", True, reason, message)
+        return Pause(max(self._rhythm.poll, wait))
 
     def _void(self, session: Session, draft: Draft) -> Pause | None:
         if session.state.voided >= core.MAX_REPLANS:

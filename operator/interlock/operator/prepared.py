@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from interlock.crds.execution import PlannedObject, PlannedStep, RunbookExecution, Target
+from interlock.crds.execution import PlannedObject, PlannedStep, RunbookExecution
 from interlock.crds.runbook import Runbook
 from interlock.operator.core.nodes import Node
 from interlock.operator.look import View
@@ -148,8 +148,3 @@ def marks_of(execution: RunbookExecution, name: str) -> Callable[[str], bool]:
 def undo_marker(execution: RunbookExecution, name: str) -> str:
     """What the undo of a step leaves on the object."""
     return f"{execution.uid}/{name}/undo"
-
-
-def target_key(target: Target) -> str:
-    """Identifies a target among all that are worked on."""
-    return f"{target.api_version}/{target.kind}/{target.namespace or ''}/{target.name}"

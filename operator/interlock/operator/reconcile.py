@@ -14,6 +14,7 @@ from interlock.operator.api import Object
 from interlock.operator.core import decide as core
 from interlock.operator.effects import Effects
 from interlock.operator.facts import Facts
+from interlock.operator.ledgers import Ledgers
 from interlock.operator.offer import Offers
 from interlock.operator.record import Recorder
 from interlock.operator.runner import Runners
@@ -34,6 +35,7 @@ class Reconciler:
         steps: Steps,
         runners: Runners,
         recorder: Recorder,
+        ledgers: Ledgers,
         rhythm: Rhythm,
         clock: Clock = utc_now,
         chance: Chance = random.random,
@@ -41,9 +43,17 @@ class Reconciler:
         self._facts = facts
         self._runners = runners
         self._recorder = recorder
+        self._ledgers = ledgers
         self._clock = clock
         self._offers = Offers(
-            facts, steps, recorder, rhythm=rhythm, clock=clock, chance=chance, crowd=lambda: len(self._memories)
+            facts,
+            steps,
+            recorder,
+            ledgers,
+            rhythm=rhythm,
+            clock=clock,
+            chance=chance,
+            crowd=lambda: len(self._memories),
         )
         self._effects = Effects(facts, steps, rhythm=rhythm, clock=clock, chance=chance)
         self._verifier = Verifier(facts, rhythm, clock)
@@ -52,6 +62,7 @@ class Reconciler:
     def forget(self) -> None:
         """Drops what is remembered between passes: another leader may have worked in the meantime."""
         self._memories.clear()
+        self._ledgers.forget()
 
     def knows(self, version: str) -> bool:
         """Whether an execution has this version by our own writing: there is nothing in it that we have not seen."""
@@ -120,7 +131,9 @@ class Reconciler:
         return self._memories.setdefault(body["metadata"]["uid"], Memory(inherited="status" in body))
 
     async def _close(self, body: Object) -> None:
-        meta = body["metadata"]
+        meta, status = body["metadata"], body["status"]
+        if "plan" in status:
+            await self._ledgers.release(meta["namespace"], meta["uid"], status["phase"])
         if AUDIT_FINALIZER in (meta.get("finalizers") or ()):
             memory = self._memories.get(meta["uid"])
             await self._runners.release(meta["uid"], inherited=memory is None or memory.inherited)

@@ -22,6 +22,7 @@ from interlock.operator.facts import Facts
 from interlock.operator.health import Health
 from interlock.operator.keys import made_once
 from interlock.operator.lease import Leadership
+from interlock.operator.ledgers import Ledgers, LedgerStore
 from interlock.operator.look import Observer
 from interlock.operator.queue import Queue
 from interlock.operator.reconcile import Reconciler
@@ -132,12 +133,13 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         await asyncio.to_thread(schema.upgrade, settings.archive())
         archive = Archive(settings.archive())
         stack.callback(archive.close)
-        upkeep = Upkeep.of(settings, api, leadership, archive)
+        ledgers = Ledgers(LedgerStore(api, leadership), utc_now)
+        upkeep = Upkeep.of(settings, api, leadership, archive, ledgers)
         stack.push_async_callback(upkeep.heads.last)
         archiver = Archiver(archive)
         stack.push_async_callback(archiver.close)
         recorder = Recorder(api, leadership, archiver, Events(api, identity))
-        reconciler = await _reconciler(stack, settings, api, leadership, recorder)
+        reconciler = await _reconciler(stack, settings, api, leadership, recorder, ledgers=ledgers)
         parts = _parts(settings, api, leadership, reconciler, upkeep)
         health = Health(leadership, parts.queue, parts.watch)
         await stack.enter_async_context(health.serve(settings.health_host, settings.health_port))
@@ -148,7 +150,13 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
 
 
 async def _reconciler(
-    stack: AsyncExitStack, settings: OperatorSettings, api: Api, leadership: Leadership, recorder: Recorder
+    stack: AsyncExitStack,
+    settings: OperatorSettings,
+    api: Api,
+    leadership: Leadership,
+    recorder: Recorder,
+    *,
+    ledgers: Ledgers,
 ) -> Reconciler:
     evaluator = await stack.enter_async_context(Evaluator())
     runners = Runners(api)
@@ -156,10 +164,11 @@ async def _reconciler(
     observer = Observer(api)
     checks = Checks(evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
     return Reconciler(
-        facts=Facts(api, observer, checks, allow_unvetted=settings.allow_unvetted, clock=utc_now),
+        facts=Facts(api, observer, checks, ledgers, allow_unvetted=settings.allow_unvetted, clock=utc_now),
         steps=Steps(api, runners, evaluator, _redaction_key(settings), leadership.check),
         runners=runners,
         recorder=recorder,
+        ledgers=ledgers,
         rhythm=Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),
     )
 

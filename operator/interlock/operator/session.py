@@ -16,6 +16,7 @@ from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
 from interlock.operator.core import state as core
 from interlock.operator.core.decide import Request
+from interlock.operator.core.ledger import Horizon
 from interlock.operator.core.nodes import Node, of_plan
 from interlock.operator.look import View
 from interlock.operator.planning import timestamp
@@ -77,6 +78,8 @@ class Session:
     published: tuple[Runbook | None, str] | None = None
     guardrails: tuple[Guardrail, ...] = ()
     """Those that select it, once the gates have looked: before the plan, while it waits and before the start."""
+    horizon: Horizon = field(default_factory=Horizon)
+    """How far any guardrail of the cluster looks back, as of the same look."""
     view: View | None = None
     """The moment that the gates judged, for the plan that is made of it."""
     pending: list[Event] = field(default_factory=list)

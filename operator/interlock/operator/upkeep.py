@@ -1,4 +1,4 @@
-"""What the operator does beside executions: it signs the archive's head, and clears away what is over."""
+"""What the operator does beside executions: signs the archive's head, keeps the Ledgers, clears away what is over."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,23 +7,28 @@ from datetime import timedelta
 from interlock.operator.api import Api
 from interlock.operator.archive import Archive
 from interlock.operator.archive.signing import Signer
+from interlock.operator.bookkeeping import Bookkeeping
 from interlock.operator.heads import Heads
 from interlock.operator.lease import Leadership
+from interlock.operator.ledgers import Ledgers
 from interlock.operator.retention import Keep, Retention
 from interlock.operator.settings import OperatorSettings
 
 
 @dataclass(frozen=True)
 class Upkeep:
-    """Both, each at its own pace."""
+    """Each at its own pace."""
 
     heads: Heads
     retention: Retention
+    bookkeeping: Bookkeeping
     head_seconds: float
     sweep_seconds: float
 
     @classmethod
-    def of(cls, settings: OperatorSettings, api: Api, leadership: Leadership, archive: Archive) -> "Upkeep":
+    def of(
+        cls, settings: OperatorSettings, api: Api, leadership: Leadership, archive: Archive, ledgers: Ledgers
+    ) -> "Upkeep":
         """As the settings say.
 
         Raises:
@@ -33,6 +38,7 @@ class Upkeep:
         return cls(
             Heads(api, leadership, archive, signer(settings)),
             Retention(api, leadership, keep),
+            Bookkeeping(leadership, ledgers),
             settings.head_seconds,
             settings.sweep_seconds,
         )
@@ -42,6 +48,7 @@ class Upkeep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.heads.keep(self.head_seconds), name="heads")
             group.create_task(self.retention.keep(self.sweep_seconds), name="retention")
+            group.create_task(self.bookkeeping.keep(self.sweep_seconds), name="bookkeeping")
 
 
 def signer(settings: OperatorSettings) -> Signer:

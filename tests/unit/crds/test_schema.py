@@ -189,6 +189,7 @@ def test_manifests_are_found_and_whole() -> None:
     assert [path.name for path in resources("crds")] == [
         "auditheads.yaml",
         "guardrails.yaml",
+        "ledgers.yaml",
         "runbookexecutions.yaml",
         "runbooks.yaml",
     ]

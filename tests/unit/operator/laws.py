@@ -316,6 +316,17 @@ def did_what_is_written(way: Way) -> None:
     assert not holding & undone, "what is said to be undone is undone"
 
 
+def takes_once_and_gives_back(way: Way) -> None:
+    """What has begun is counted once as started and once as it ended; nothing is held for ever after."""
+    shell = way.shell
+    assert not shell.holds
+    end = {"Succeeded": "Succeeded", "Failed": "Failed", "Undone": "Failed"}.get(shell.phases[-1], "Ended")
+    for name, ledger in shell.world.ledgers.items():
+        counted = {count.what: count.times for count in ledger.spec.counts}
+        ours = {"Started": 1} if name == "shared" else {"Started": 1, end: 1}
+        assert counted in ([ours] if way.began is not None else [ours, {}])
+
+
 LAWS: tuple[Law, ...] = (
     ends_once,
     starts_only_what_was_approved,
@@ -335,6 +346,7 @@ LAWS: tuple[Law, ...] = (
     expires_exactly_in_time,
     decides_everywhere,
     did_what_is_written,
+    takes_once_and_gives_back,
 )
 
 

@@ -5,17 +5,19 @@ everything that is not written at any moment, as a killed process does.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from pydantic import JsonValue
-from tests.unit.operator.making import body
-from tests.unit.operator.world import NO_API, Choose, Killed, Traits, World, WorldFacts, WorldSteps
+from tests.unit.operator.making import UID, body
+from tests.unit.operator.world import NO_API, Choose, Killed, Traits, World, WorldFacts, WorldLedgers, WorldSteps
 
-from interlock.crds.execution import FIRST_PHASES, TERMINAL, TRANSITIONS, Fence, RunbookExecution
+from interlock.crds.execution import FIRST_PHASES, STARTED, TERMINAL, TRANSITIONS, Fence, Phase, RunbookExecution
 from interlock.crds.execution import RunbookExecutionStatus as Status
+from interlock.crds.guardrail import SHARED, Guardrail
 from interlock.crds.journal import Entry, broken_at
 from interlock.crds.runbook import Runbook
 from interlock.operator.actions.patch import merged
@@ -25,6 +27,7 @@ from interlock.operator.core.decide import JOURNAL_ENTRIES
 from interlock.operator.core.state import parse_time, replay
 from interlock.operator.events import Events
 from interlock.operator.lease import Leadership
+from interlock.operator.ledgers import Ledgers
 from interlock.operator.reconcile import Reconciler
 from interlock.operator.record import Recorder
 from interlock.operator.runner import Runners
@@ -55,7 +58,7 @@ class Shell:
     runbook: Runbook
     choose: Choose
     quorum: int = 1
-    observed: bool = False
+    guardrails: tuple[Guardrail, ...] = ()
     dry_run: bool = False
     traits: Traits = field(default_factory=Traits)
     meanwhile: Callable[[], None] = lambda: None
@@ -78,7 +81,7 @@ class Shell:
         spec = self.runbook.spec.model_copy(update={"approval": approval})
         self.runbook = self.runbook.model_copy(update={"spec": spec})
         self.body = body(self.runbook, dryRun=self.dry_run)
-        self.world = World(self._chosen, self.traits, observed=self.observed)
+        self.world = World(self._chosen, self.traits, guardrails=self.guardrails, phase=self._phase)
         self._operator = self._started()
 
     # --- what stands ---
@@ -98,15 +101,22 @@ class Shell:
         """Whether the written phase is final."""
         return bool(self.phases) and self.phases[-1] not in TRANSITIONS
 
+    @property
+    def holds(self) -> list[str]:
+        """The Ledgers in which the execution holds something."""
+        return [name for name, ledger in self.world.ledgers.items() if any(h.uid == UID for h in ledger.spec.holds)]
+
     # --- the operator ---
 
     def _started(self) -> Reconciler:
         self.world.dead = False
+        ledgers = self._ledgers = Ledgers(WorldLedgers(self.world), self._clock)
         return Reconciler(
-            facts=WorldFacts(self.world, self.runbook, self._clock),
+            facts=WorldFacts(self.world, self.runbook, self._clock, ledgers),
             steps=WorldSteps(self.world, self._intended),
             runners=_NoRunners(NO_API),
             recorder=_ShellRecorder(self),
+            ledgers=ledgers,
             rhythm=Rhythm(poll=POLL, drift=POLL),
             clock=self._clock,
             chance=lambda: 1.0 if self.choose("jitter", ["none", "all"]) == "all" else 0.0,
@@ -122,6 +132,11 @@ class Shell:
         """Another process takes over; nothing that was in memory is left."""
         self._operator = self._started()
 
+    @property
+    def shared(self) -> bool:
+        """Whether any limit reaches beyond the namespace."""
+        return any(budget.per in SHARED for guardrail in self.guardrails for budget in guardrail.spec.budgets)
+
     def run_pass(self) -> float | None:
         """One pass, until it waits, is killed or gets no answer; the seconds until it wants to go on."""
         try:
@@ -132,6 +147,17 @@ class Shell:
             pass
         return POLL
 
+    def sweep(self) -> None:
+        """What has ended holds nothing any more, whoever was killed before giving it back."""
+        with contextlib.suppress(Unavailable):
+            try:
+                asyncio.run(self._ledgers.sweep())
+            except Killed:
+                self.restart()
+
+    def _phase(self) -> Phase:
+        return self.status.phase if self.status else "Pending"
+
     def _intended(self, name: str, intent: Mapping[str, JsonValue], undo: bool) -> int:
         """Durable first: what is about to be done stands in the written journal, and nothing of what came of it."""
         state = replay(self.journal)
@@ -140,6 +166,7 @@ class Shell:
         assert step.undo_is_open if undo else step.may_be_acting
         assert state.phase in ({"Undoing", "Reverting"} if undo else {"Running"})
         assert undo or state.trouble is None
+        assert "ns.shop" in self.holds
         return len(self.journal)
 
     def write(self, patch: Mapping[str, Any]) -> None:
@@ -156,6 +183,10 @@ class Shell:
             may_offer = old.phase in {"Pending", "Planning"} or status.phase == "Planning"
             assert may_offer or status.plan == old.plan, "the plan is frozen once it is offered"
         assert len(status.journal) <= JOURNAL_ENTRIES
+        if status.phase in STARTED:
+            assert ("ns.shop" in self.holds, "shared" in self.holds) == (True, self.shared), (
+                "what runs holds its target"
+            )
         self.phases.append(status.phase)
         self.lengths.append(len(status.journal))
         self.writes += 1

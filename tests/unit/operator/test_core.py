@@ -8,6 +8,7 @@ import pytest
 from tests.unit.operator.making import REQUESTER, runbook
 from tests.unit.operator.shell import OFFERED_FOR, Shell
 
+from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.operator.core.state import replay
 
 
@@ -194,7 +195,7 @@ def test_a_dry_run_ends_with_its_plan() -> None:
 
 
 def test_where_a_guardrail_lets_only_observe_it_ends_with_its_plan() -> None:
-    made = Shell(runbook(), Script(), observed=True)
+    made = Shell(runbook(), Script(), guardrails=(Guardrail(name="observe", spec=GuardrailSpec(mode="Observe")),))
     made.run_pass()
     assert (made.phases, made.writes) == (["Observed"], 1)
 

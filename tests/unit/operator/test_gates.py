@@ -1,6 +1,6 @@
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests.unit.operator.making import TARGET, digest, request, runbook
@@ -9,6 +9,8 @@ from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.operator.core import gates
 from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, Objection, objection
+from interlock.operator.core.limits import LASTING, Finding
+from interlock.operator.core.measures import Reason
 
 RUNBOOK = runbook(
     parameters=[{"name": "replicas", "description": "How many.", "type": "integer", "minimum": 1, "maximum": 9}]
@@ -24,7 +26,7 @@ OPEN = Case(
     guardrails=(),
     target={"metadata": {"name": "web", "uid": "1b3c"}},
     unmet=(),
-    busy_with=(),
+    limits=(),
     vetted=True,
     allow_unvetted=False,
 )
@@ -115,8 +117,13 @@ def test_not_stopped() -> None:
     assert gates.not_stopped(case(guardrails=rails[:1])) is None
 
 
-def test_target_is_free() -> None:
-    says(gates.target_is_free(case(busy_with=["restart-7"])), "TargetBusy", "restart-7")
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_within_limits(reason: Reason) -> None:
+    found = gates.within_limits(case(limits=[Finding(reason, "guardrail calm: no more")]))
+    if reason in LASTING:
+        says(found, reason, "guardrail calm")
+    else:
+        assert found is None, "it may be over when somebody approves"
 
 
 def test_the_first_gate_that_objects_speaks() -> None:
@@ -125,6 +132,7 @@ def test_the_first_gate_that_objects_speaks() -> None:
         namespace_labels={},
         target=None,
         unmet=["no fault"],
+        limits=[Finding("BudgetExhausted", "no more")],
         vetted=False,
     )
     left = list(REQUEST_GATES)
@@ -140,6 +148,7 @@ def test_the_first_gate_that_objects_speaks() -> None:
         "TargetNotFound",
         "ParameterRefused",
         "PreconditionNotMet",
+        "BudgetExhausted",
     ]
     assert objection(REQUEST_GATES, OPEN) is None
 

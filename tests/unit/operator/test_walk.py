@@ -16,6 +16,7 @@ from tests.unit.operator.way import Way
 from tests.unit.operator.world import Traits
 
 from interlock.crds.execution import TERMINAL, TRANSITIONS
+from interlock.crds.guardrail import Guardrail, GuardrailSpec
 from interlock.crds.journal import Event, EventName, extend, genesis
 from interlock.crds.runbook import OnFailure, Runbook
 from interlock.operator.core.failing import Error
@@ -52,9 +53,27 @@ UNUSUAL: tuple[frozenset[str], ...] = (
     frozenset({"verification", "undo"}),
     frozenset({"start", "time"}),
     frozenset({"process", "observed"}),
+    frozenset({"process", "ledger", "ledger read", "start", "answer", "world", "time"}),
+    frozenset({"ledger", "ledger read", "verification", "time"}),
     frozenset({"process", "dry run", "gate"}),
 )
 """What may go otherwise on one way: if everything might, hardly any way would come far."""
+
+OBSERVING = (Guardrail(name="observe", spec=GuardrailSpec(mode="Observe")),)
+LIMITING = (
+    Guardrail.model_validate(
+        {
+            "name": "limits",
+            "spec": {
+                "budgets": [{"per": per, "limit": 1, "windowSeconds": 86400} for per in ("Cluster", "Target")],
+                "concurrency": [{"per": per, "limit": 1} for per in ("Requester", "Family")],
+                "coolDownSeconds": 600,
+                "breaker": {"failures": 1, "repeats": 1, "windowSeconds": 600},
+            },
+        }
+    ),
+)
+"""So tight that whoever asked again for what it holds already would be refused."""
 
 ENDS = (
     *("Denied", "NoApprovalInTime", "TakenOver", "ObserveOnly", "DryRun"),
@@ -196,14 +215,15 @@ def walk(draw: Draw, troubles: int = TROUBLES) -> Shell:
         made,
         fate,
         quorum=draw("quorum", [1, 2]),
-        observed="observed" in fate.unusual,
+        guardrails=OBSERVING if "observed" in fate.unusual else draw("limits", [(), LIMITING]),
         dry_run="dry run" in fate.unusual,
         traits=traits,
     )
     shell.meanwhile = lambda: meddling(shell, fate)
     for _ in range(ROUNDS):
         wanted = shell.run_pass()
-        if shell.ended:
+        shell.sweep()
+        if shell.ended and not shell.holds:
             return shell
         live(shell, fate, wanted)
     pytest.fail(f"no end after {ROUNDS} passes, in {shell.phases[-1:]}, by {fate.chosen}")

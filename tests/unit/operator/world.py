@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pydantic import JsonValue
-from tests.unit.operator.making import TARGET_UID
+from tests.unit.operator.making import CREATED, TARGET_UID, digest
 
-from interlock.crds.execution import Change, PlannedObject, PlannedStep, RunbookExecution
-from interlock.crds.guardrail import Guardrail, GuardrailSpec
+from interlock.crds.execution import Change, Phase, PlannedObject, PlannedStep, RunbookExecution
+from interlock.crds.guardrail import Guardrail
+from interlock.crds.ledger import Hold, Ledger, LedgerSpec, ledger_of
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.crds.runbook import Runbook, Step
 from interlock.operator.api import Api, Conflict, Forbidden, Unavailable
 from interlock.operator.changes import UndoConflict
 from interlock.operator.checks import Checks
 from interlock.operator.core.gates import Case
+from interlock.operator.core.ledger import Horizon, target_name
 from interlock.operator.core.nodes import Node
 from interlock.operator.facts import Facts
+from interlock.operator.ledgers import Ledgers, LedgerStore
 from interlock.operator.look import Observer, View
 from interlock.operator.prepared import (
     Acted,
@@ -41,6 +44,9 @@ from interlock.operator.steps import Steps
 
 Choose = Callable[[str, Sequence[str]], str]
 """Chooses an outcome of what is named; the first is the one with which all goes well."""
+
+OTHER = "0f0c2a6e-0000-4000-8000-000000000099"
+"""The uid of another execution on the same target."""
 
 NO_API = cast(Api, None)
 """Nothing here asks an API server."""
@@ -100,7 +106,10 @@ class World:
     drifts: int = 0
     """How often the cluster came to differ from the plan."""
     dead: bool = False
-    observed: bool = False
+    phase: Callable[[], Phase] = lambda: "Pending"
+    """Of the execution, as it is written."""
+    guardrails: tuple[Guardrail, ...] = ()
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     async def answers(self) -> None:
         """The cluster is asked for something: others come first, or the answer finds nobody."""
@@ -109,6 +118,24 @@ class World:
         self.dead = self.dead or self.choose("process", ["lives", "is killed"]) == "is killed"
         if self.dead:
             raise Killed
+
+    def keep(self, name: str, spec: LedgerSpec) -> Ledger:
+        """A Ledger with this content, under another version."""
+        before = self.ledgers.get(name)
+        self.ledgers[name] = Ledger(name=name, version=str(int(before.version) + 1 if before else 1), spec=spec)
+        return self.ledgers[name]
+
+    def occupy(self, target: str, *, occupied: bool) -> None:
+        """Another execution works on the target, or none does any more."""
+        own = ledger_of("shop")
+        spec = self.ledgers[own].spec if own in self.ledgers else LedgerSpec()
+        holds = [hold for hold in spec.holds if hold.uid != OTHER]
+        if occupied and not holds:
+            other = {"uid": OTHER, "execution": "other", "namespace": "shop", "target": target, "family": "other"}
+            more = {"risk": "Low", "requester": "dave", "digest": digest(9), "at": CREATED}
+            holds = [Hold.model_validate({**other, **more})]
+        if holds != spec.holds:
+            self.keep(own, spec.model_copy(update={"holds": holds}))
 
     def thing(self, name: str, definition: str) -> Thing:
         """The object that a step writes."""
@@ -239,11 +266,45 @@ class WorldSteps(Steps):
         return Settled({"name": node.name})
 
 
+class WorldLedgers(LedgerStore):
+    """The Ledgers of a world; their writes may be lost, or come too late."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def read(self, name: str) -> Ledger:
+        await self._world.answers()
+        if self._world.choose("ledger read", ["answers", "fails"]) == "fails":
+            raise Unavailable(503, "no answer")
+        return self._world.ledgers.get(name) or self._world.keep(name, LedgerSpec())
+
+    async def write(self, ledger: Ledger, spec: LedgerSpec) -> Ledger:
+        await self._world.answers()
+        outcome = self._world.choose("ledger", ["takes it", "meets a conflict", "is lost", "has its answer lost"])
+        if outcome == "is lost":
+            raise Unavailable(503, "no answer")
+        if outcome == "meets a conflict":
+            self._world.keep(ledger.name, self._world.ledgers[ledger.name].spec)
+        if self._world.ledgers[ledger.name].version != ledger.version:
+            raise Conflict(409, "the object has been modified")
+        written = self._world.keep(ledger.name, spec)
+        await self._world.answers()
+        if outcome == "has its answer lost":
+            raise Unavailable(503, "no answer")
+        return written
+
+    async def all(self) -> list[Ledger]:
+        return list(self._world.ledgers.values())
+
+    async def phase(self, hold: Hold) -> Phase | None:
+        return "Running" if hold.uid == OTHER else self._world.phase()
+
+
 class WorldFacts(Facts):
     """What the gates judge in a world."""
 
-    def __init__(self, world: World, runbook: Runbook, clock: Clock) -> None:
-        super().__init__(NO_API, Observer(NO_API), cast(Checks, None), allow_unvetted=True, clock=clock)
+    def __init__(self, world: World, runbook: Runbook, clock: Clock, ledgers: Ledgers) -> None:
+        super().__init__(NO_API, Observer(NO_API), cast(Checks, None), ledgers, allow_unvetted=True, clock=clock)
         self._world = world
         self._pinned = runbook
 
@@ -251,15 +312,19 @@ class WorldFacts(Facts):
         session.memory.runbook = self._pinned
 
     async def guardrails(self, session: Session) -> tuple[Guardrail, ...]:
-        return (Guardrail(name="observe", spec=GuardrailSpec(mode="Observe")),) if self._world.observed else ()
+        session.horizon = Horizon.of(self._world.guardrails)
+        session.guardrails = self._world.guardrails
+        return session.guardrails
 
-    async def case(self, session: Session, *, starting: bool = False) -> Case:
+    async def case(self, session: Session) -> Case:
         await self._world.answers()
-        session.guardrails = await self.guardrails(session)
+        await self.guardrails(session)
+        starting, target = session.state.approved, {"metadata": {"uid": TARGET_UID}}
         outcomes = ["is open", "is refused", "is not needed", *(["is held", "finds drift"] if starting else [])]
         outcome = self._world.choose("start" if starting else "gate", outcomes)
         if outcome == "finds drift":
             self._world.drifts += 1
+        self._world.occupy(target_name(session.execution.spec.target), occupied=outcome == "is held")
         session.memory.runbook = self._pinned
         session.view = self.view(session, self._pinned, TARGET_UID)
         return Case(
@@ -270,9 +335,9 @@ class WorldFacts(Facts):
             runbook_error="",
             namespace_labels={} if outcome == "is refused" else {OPT_IN_LABEL: OPT_IN_VALUE},
             guardrails=session.guardrails,
-            target={"metadata": {"uid": TARGET_UID}},
+            target=target,
             unmet=["the fault is gone"] if outcome == "is not needed" else [],
-            busy_with=["another"] if outcome == "is held" else [],
+            limits=await self._limits(session, self._pinned, target),
             vetted=True,
             allow_unvetted=False,
         )

@@ -13,6 +13,7 @@ from interlock.crds.guardrail import Guardrail
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.crds.parameters import ParameterRefused, parse_parameters
 from interlock.crds.runbook import Runbook
+from interlock.operator.core.limits import LASTING, Finding, strictest
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Case:
     guardrails: Sequence[Guardrail]
     target: Mapping[str, Any] | None
     unmet: Sequence[str]
-    busy_with: Sequence[str]
+    limits: Sequence[Finding]
+    """What stands against a start now, where no plan is offered yet."""
     vetted: bool
     allow_unvetted: bool
 
@@ -135,11 +137,10 @@ def not_stopped(case: Case) -> Objection | None:
     return None
 
 
-def target_is_free(case: Case) -> Objection | None:
-    """Nothing else is being done to the target."""
-    if case.busy_with:
-        return Objection("Refused", "TargetBusy", f"{case.busy_with[0]} is being carried out on the same target")
-    return None
+def within_limits(case: Case) -> Objection | None:
+    """What could not start for long is not offered; what will soon be over is looked at when it is approved."""
+    found = strictest(finding for finding in case.limits if finding.reason in LASTING)
+    return Objection("Refused", found.reason, found.message) if found else None
 
 
 REQUEST_GATES: tuple[Gate, ...] = (
@@ -152,14 +153,14 @@ REQUEST_GATES: tuple[Gate, ...] = (
     target_exists,  # the alert's word is a hint
     parameters_fit,  # the worst allowed value is survivable
     fault_is_proven,  # the cure would help
+    within_limits,  # nobody is asked to approve what may not start
 )
 """What must hold before a plan is offered and again before the first effect, in this order."""
 
 HOLD_GATES: tuple[Gate, ...] = (
     not_stopped,  # nobody pulled the switch
-    target_is_free,  # one at a time on one target
 )
-"""What keeps an approved execution from starting for now."""
+"""What keeps an approved execution from starting for now; locks and limits are the Ledger's to judge."""
 
 
 def objection(gates: Sequence[Gate], case: Case) -> Objection | None:
