@@ -285,16 +285,23 @@ def proxied(installation: Installation) -> Iterator[Proxy]:
 
 @contextmanager
 def lane(installation: Installation, directory: Path, settings: Mapping[str, str]) -> Iterator[Lane]:
-    """A lane of its own namespace."""
+    """A lane of its own namespace, which is a shard of its own: lanes side by side do not meet."""
     namespace = f"crash-{secrets.token_hex(4)}"
-    open_namespace(installation, namespace)
+    open_namespace(installation, namespace, shard=namespace)
     for person, role in (("erin", "interlock-requester"), ("bob", "interlock-approver")):
         installation.bind(person, role, namespace)
-    directory.mkdir(parents=True, exist_ok=True)
+    (directory / namespace).mkdir(parents=True)
     with ExitStack() as stack:
         proxy = stack.enter_context(proxied(installation))
         log = AuditLog(installation.lab.audit_log)
-        made = Lane(installation, namespace, directory, proxy, log, settings=dict(settings))
+        made = Lane(
+            installation,
+            namespace,
+            directory / namespace,
+            proxy,
+            log,
+            settings={**settings, "INTERLOCK_OPERATOR_SHARD": namespace},
+        )
         stack.callback(log.close)
         stack.callback(made.stop)
         yield made

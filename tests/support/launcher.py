@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
@@ -48,7 +49,7 @@ class Clock:
 
 
 class Process:
-    """One life of an operator."""
+    """One life of an operator; the threads of a test may share it."""
 
     def __init__(
         self,
@@ -62,7 +63,8 @@ class Process:
         arguments = (dict(environment), str(log), clock.ahead, self.commits, trap)
         self._process: ForkServerProcess = _CONTEXT.Process(target=_live, args=arguments)
         self._process.start()
-        self._descriptor = os.pidfd_open(self.pid)
+        self._descriptor: int | None = os.pidfd_open(self.pid)
+        self._turn = threading.RLock()  # a descriptor's number is another process's once it is closed
 
     @property
     def pid(self) -> int:
@@ -73,19 +75,23 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether it has not ended."""
-        return not select.select([self._descriptor], [], [], 0)[0]
+        with self._turn:
+            return self._descriptor is not None and not select.select([self._descriptor], [], [], 0)[0]
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal, if it lives."""
-        if self.alive:
-            signal.pidfd_send_signal(self._descriptor, number)
+        with self._turn:
+            if self._descriptor is not None and self.alive:
+                signal.pidfd_send_signal(self._descriptor, number)
 
     def kill(self) -> None:
         """Kills it; returns when it is dead."""
-        self.signal(signal.SIGKILL)
-        select.select([self._descriptor], [], [])
+        with self._turn:
+            if self._descriptor is not None:
+                self.signal(signal.SIGKILL)
+                select.select([self._descriptor], [], [])
 
-    def terminate(self, seconds: float = 20) -> int:
+    def terminate(self, seconds: float = 60) -> int:
         """Asks it to stop, and returns its exit code."""
         self.signal(signal.SIGTERM)
         self._process.join(seconds)
@@ -97,9 +103,12 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
-        self._process.join()
-        os.close(self._descriptor)
+        with self._turn:
+            self.kill()
+            self._process.join()
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
 
 
 def _live(

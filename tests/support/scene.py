@@ -23,6 +23,7 @@ from interlock.crds.execution import (
 )
 from interlock.crds.execution import new_execution as execution_object
 from interlock.crds.journal import Entry
+from interlock.crds.names import SHARD_LABEL
 from interlock.crds.runbook import Runbook
 from interlock.operator.archive import Archive, ArchivedExecution
 
@@ -141,9 +142,10 @@ def settled(live: Json) -> bool:
     return done and observed and status.get("availableReplicas") == live["spec"]["replicas"]
 
 
-def open_namespace(installation: Installation, name: str) -> None:
-    """Makes a namespace that lets itself be remediated."""
-    body = {"metadata": {"name": name, "labels": {"interlock.dev/remediation": "enabled"}}}
+def open_namespace(installation: Installation, name: str, *, shard: str = "") -> None:
+    """Makes a namespace that lets itself be remediated, by the operators of this shard."""
+    labels = {"interlock.dev/remediation": "enabled"} | ({SHARD_LABEL: shard} if shard else {})
+    body = {"metadata": {"name": name, "labels": labels}}
     answer = installation.admin.post("/api/v1/namespaces", body)
     assert answer.ok, answer
 

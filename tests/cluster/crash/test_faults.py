@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from aiohttp import web
 from tests.cluster.crash.scenarios import SUCCEEDS, UNDONE
-from tests.cluster.crash.trials import rehearsed, trial
+from tests.cluster.crash.trials import first_few, rehearsed, trial
 from tests.support.disturbances import at, refusal, reset, slow
 from tests.support.lane import Lane, Scenario
 from tests.support.launcher import BOTH, When
@@ -48,31 +48,27 @@ def every(calls: list[Call]) -> Iterator[tuple[Call, str]]:
     yield from ((call, name) for call in calls for name in FAULTS if possible(call, name))
 
 
-def walk(lane: Lane, scenario: Scenario, chosen: Callable[[list[Call]], Iterator[tuple[Call, str]]]) -> list[str]:
+def walk(lane: Lane, scenario: Scenario, chosen: Callable[[list[Call]], Iterator[tuple[Call, str]]]) -> Iterator[str]:
     """One run for each fault at each call; what went wrong."""
     expected, calls, _ = rehearsed(lane, scenario)
-    wrong = []
     for call, name in chosen(calls):
         found = trial(lane, scenario, expected, at(call.point, FAULTS[name]), deaths=0)
-        wrong += [f"{name} at {call}: {what}" for what in found]
-    return wrong
+        yield from (f"{name} at {call}: {what}" for what in found)
 
 
 @pytest.mark.timeout(900)
 def test_whatever_one_request_meets_the_run_ends_the_same(own_lane: Lane) -> None:
-    wrong = walk(own_lane, SUCCEEDS, in_turn)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk(own_lane, SUCCEEDS, in_turn))
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", [SUCCEEDS, UNDONE], ids=str)
 def test_whatever_any_request_meets_the_run_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, every)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk(own_lane, scenario, every))
 
 
-def walk_late(lane: Lane, whens: Callable[[int], Sequence[When]]) -> list[str]:
+def walk_late(lane: Lane, whens: Callable[[int], Sequence[When]]) -> Iterator[str]:
     """One run for each write that takes too long; `whens` says by its number what of it does. What went wrong.
 
     A Secret whose creation arrives when the execution has ended stays, with no token bound to it: no condition can
@@ -80,26 +76,22 @@ def walk_late(lane: Lane, whens: Callable[[int], Sequence[When]]) -> list[str]:
     """
     lane.settings["INTERLOCK_OPERATOR_REQUEST_TIMEOUT_SECONDS"] = "0.5"
     expected, calls, _ = rehearsed(lane, SUCCEEDS)
-    wrong = []
     for number, call in enumerate(call for call in calls if call.writes):
         for when in ("after",) if call.what == "secrets" else whens(number):
             found = trial(lane, SUCCEEDS, expected, at(call.point, slow(1.5, when)), deaths=0)
-            wrong += [f"late {when} {call}: {what}" for what in found]
-    return wrong
+            yield from (f"late {when} {call}: {what}" for what in found)
 
 
 @pytest.mark.timeout(900)
 def test_a_write_that_takes_longer_than_anybody_waits_is_done_once(own_lane: Lane) -> None:
     """The operator has long given up when its request arrives, or the answer to it: the one or the other, in turn."""
-    wrong = walk_late(own_lane, lambda number: (BOTH[number % 2],))
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk_late(own_lane, lambda number: (BOTH[number % 2],)))
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(3600)
 def test_any_write_that_takes_longer_than_anybody_waits_is_done_once(own_lane: Lane) -> None:
-    wrong = walk_late(own_lane, lambda _: BOTH)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk_late(own_lane, lambda _: BOTH))
 
 
 def test_an_intent_that_could_not_be_written_is_not_acted_on(own_lane: Lane) -> None:
@@ -151,15 +143,15 @@ def test_cut_off_in_the_middle_it_goes_on_when_it_is_back(own_lane: Lane, second
         assert not trial(own_lane, SUCCEEDS, expected, disturb, deaths=0)
 
 
-def test_the_api_server_restarts_in_the_middle(own_lane: Lane) -> None:
-    expected, _, _ = rehearsed(own_lane, SUCCEEDS)
-    restart = threading.Thread(target=own_lane.installation.lab.restart, args=("kube-apiserver",))
+def test_the_api_server_restarts_in_the_middle(lane_on_own_lab: Lane) -> None:
+    expected, _, _ = rehearsed(lane_on_own_lab, SUCCEEDS)
+    restart = threading.Thread(target=lane_on_own_lab.installation.lab.restart, args=("kube-apiserver",))
 
     def disturb(call: Call) -> Fault | None:
         if call.point == "runner PATCH cronjobs #1":
             restart.start()
         return None
 
-    wrong = trial(own_lane, SUCCEEDS, expected, disturb, deaths=0)
+    wrong = trial(lane_on_own_lab, SUCCEEDS, expected, disturb, deaths=0)
     restart.join()
     assert not wrong

@@ -6,11 +6,11 @@ deaths after reads: an answer that nobody sees changes nothing, so to die after 
 of the other scenarios it walks the deaths around their effects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from tests.cluster.crash.scenarios import ALL, SUCCEEDS, UNDONE
-from tests.cluster.crash.trials import rehearsed, trial
+from tests.cluster.crash.trials import first_few, rehearsed, trial
 from tests.support.disturbances import at, death
 from tests.support.lane import Lane, Scenario
 from tests.support.launcher import BOTH, CommitTrap, When
@@ -35,54 +35,52 @@ def effects_only(calls: Sequence[Call]) -> list[tuple[Call, When]]:
     return [(call, when) for call in calls for when in BOTH if call.who == "runner" and call.writes]
 
 
-def walk(lane: Lane, scenario: Scenario, choose: Callable[[Sequence[Call]], list[tuple[Call, When]]]) -> list[str]:
+def walk(lane: Lane, scenario: Scenario, choose: Callable[[Sequence[Call]], list[tuple[Call, When]]]) -> Iterator[str]:
     """Dies at each chosen point of the scenario, one run each; what went wrong."""
     expected, calls, _ = rehearsed(lane, scenario)
-    wrong = []
     for call, when in choose(calls):
         least = int(call.method != "GET")  # how often it looks while it waits differs from run to run
         found = trial(lane, scenario, expected, at(call.point, death(lane.kill, when)), deaths=least)
-        wrong += [f"killed {when} {call}: {what}" for what in found]
-    return wrong
+        yield from (f"killed {when} {call}: {what}" for what in found)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", TELLING, ids=str)
 def test_killed_at_every_request_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, that_differ)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk(own_lane, scenario, that_differ))
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", ALL[1:], ids=str)
 def test_killed_around_every_effect_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, effects_only)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk(own_lane, scenario, effects_only))
 
 
 @FULL
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", ALL, ids=str)
 def test_killed_before_and_after_every_request_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    wrong = walk(own_lane, scenario, everywhere)
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk(own_lane, scenario, everywhere))
 
 
+def walk_commits(lane: Lane, scenario: Scenario) -> Iterator[str]:
+    """Dies before and after each commit of a run and of the start before it; what went wrong."""
+    expected, _, commits = rehearsed(lane, scenario)
+    assert commits
+    lane.kill()
+    lane.start()
+    assert lane.process is not None
+    lane.carry_out(scenario)
+    for number in range(1, lane.process.commits.value + 1):
+        for when in BOTH:
+            lane.kill()
+            lane.trap = CommitTrap(number, when)
+            found = trial(lane, scenario, expected, undisturbed, deaths=1)
+            yield from (f"killed {when} commit {number}: {what}" for what in found)
+            assert lane.trap is None
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", [SUCCEEDS, UNDONE], ids=str)
 def test_killed_at_every_commit_it_ends_the_same(own_lane: Lane, scenario: Scenario) -> None:
-    expected, _, commits = rehearsed(own_lane, scenario)
-    assert commits
-    own_lane.kill()
-    own_lane.start()
-    assert own_lane.process is not None
-    own_lane.carry_out(scenario)
-    since_start = own_lane.process.commits.value
-    wrong = []
-    for number in range(1, since_start + 1):
-        for when in BOTH:
-            own_lane.kill()
-            own_lane.trap = CommitTrap(number, when)
-            found = trial(own_lane, scenario, expected, undisturbed, deaths=1)
-            wrong += [f"killed {when} commit {number}: {what}" for what in found]
-            assert own_lane.trap is None
-    assert not wrong, "\n".join(wrong)
+    assert not first_few(walk_commits(own_lane, scenario))
