@@ -19,7 +19,7 @@ from tests.support.installation import Installation
 from tests.support.launcher import Clock, CommitTrap, Process
 from tests.support.proxy import Disturb, Proxy, undisturbed
 from tests.support.scene import Scene, open_namespace, operator_environment
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 from interlock.crds.execution import TERMINAL, RunbookExecution
 from interlock.crds.names import (
@@ -155,7 +155,7 @@ class Lane:
         run.ask()
         return run
 
-    def carry_out(self, scenario: Scenario, disturb: Disturb = undisturbed, seconds: float = 60) -> Outcome:
+    def carry_out(self, scenario: Scenario, disturb: Disturb = undisturbed, seconds: float = PATIENCE) -> Outcome:
         """A new execution, driven to its end, with whatever is done to it on the way."""
         return self.begin(scenario, disturb).finish(seconds)
 
@@ -245,7 +245,7 @@ class Run:
             return None
         return None if AUDIT_FINALIZER in found.finalizers else found
 
-    def finish(self, seconds: float = 60) -> Outcome:
+    def finish(self, seconds: float = PATIENCE) -> Outcome:
         """Waits for its end and takes down all that it left."""
         done = eventually(f"{self.name} to end", self.look, seconds)
         rename = {done.uid: "UID", self.name: "EXECUTION", self.target: "TARGET"}

@@ -21,6 +21,8 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from tests.support.waiting import PATIENCE
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["interlock.operator.service"])
 _PR_SET_PDEATHSIG = 1
@@ -91,7 +93,7 @@ class Process:
                 self.signal(signal.SIGKILL)
                 select.select([self._descriptor], [], [])
 
-    def terminate(self, seconds: float = 60) -> int:
+    def terminate(self, seconds: float = PATIENCE) -> int:
         """Asks it to stop, and returns its exit code."""
         self.signal(signal.SIGTERM)
         self._process.join(seconds)

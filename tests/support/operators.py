@@ -16,13 +16,11 @@ from pathlib import Path
 from tests.support.identity import Answer, Identity, Json
 from tests.support.installation import Installation
 from tests.support.scene import Scene, open_namespace, operator_environment, runbook
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 from interlock.crds.names import OPERATOR_ACCOUNT, SHARD_LABEL, SYSTEM_NAMESPACE
 from interlock.crds.runbook import Runbook
 
-START_SECONDS = 200
-"""A process starts in seconds, but tests share their machine."""
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases"
 
 
@@ -44,14 +42,14 @@ class Running:
         """Sends a signal."""
         self.process.send_signal(number)
 
-    def ended(self, seconds: float = 60) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Its exit code, once it has ended."""
         return self.process.wait(timeout=seconds)
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page of its health port."""
         named = re.compile(r"metrics on port (\d+)")
-        port = eventually(f"{self.name} to name its port", lambda: named.search(self.text), START_SECONDS)
+        port = eventually(f"{self.name} to name its port", lambda: named.search(self.text))
         connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=10)
         try:
             connection.request("GET", path)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.identity import JSON_PATCH, Answer, Identity, Json
 from tests.support.installation import API, Installation
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 from interlock.crds.execution import (
     TERMINAL,
@@ -257,7 +257,7 @@ class Scene:
         assert answer.ok, answer
         return RunbookExecution.from_object(answer.body)
 
-    def happens(self, event: str, step: str | None = None, *, name: str = "fix", seconds: float = 60) -> Entry:
+    def happens(self, event: str, step: str | None = None, *, name: str = "fix", seconds: float = PATIENCE) -> Entry:
         """The first journal entry of this kind, once it is there."""
 
         def look() -> Entry | None:
@@ -265,7 +265,7 @@ class Scene:
 
         return eventually(f"{event} {step or ''} of {name}", look, seconds)
 
-    def reaches(self, *phases: str, name: str = "fix", seconds: float = 60) -> RunbookExecution:
+    def reaches(self, *phases: str, name: str = "fix", seconds: float = PATIENCE) -> RunbookExecution:
         """Waits for one of the phases; fails at once if it ends in another."""
 
         def look() -> RunbookExecution | None:

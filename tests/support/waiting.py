@@ -6,8 +6,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 200.0
+"""Seconds until what should happen at once is given up: tests share few cores, and only failures wait so long."""
 
-def eventually(what: str, look: Callable[[], T | None], seconds: float = 60) -> T:
+
+def eventually(what: str, look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """The first value that is true of those that `look` returns.
 
     Raises:

@@ -12,6 +12,8 @@ from interlock.operator.api import Api, ApiError
 log = logging.getLogger(__name__)
 
 _WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired"})
+_FOLLOWS = frozenset({"Pending", "Planning", "Approved", "Running", "Verifying"})
+"""Phases that nobody needs to be told of: they follow by themselves from what was told."""
 _NOTE_BYTES = 1024
 """The API server takes no longer note."""
 
@@ -24,11 +26,16 @@ class Events:
         self._identity = identity
 
     async def phase(self, execution: RunbookExecution, before: str | None) -> None:
-        """Counts and posts a phase that is another one than before; a failure to post is logged and changes nothing."""
+        """Counts a phase that is another one than before, and posts those that people wait for.
+
+        A failure to post is logged and changes nothing.
+        """
         status = execution.status
         if status is None or status.phase == before:
             return
         _count(execution, status)
+        if status.phase in _FOLLOWS:
+            return
         try:
             path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
             await self._api.create(path, self._event(execution, status.phase, _note(execution, status)))

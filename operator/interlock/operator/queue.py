@@ -27,6 +27,15 @@ Gate = Callable[[], Awaitable[None]]
 """Returns when keys may be worked on."""
 
 
+Stale = Callable[[], bool]
+"""Whether a trigger tells nothing new after all."""
+
+
+def _news() -> bool:
+    """What every trigger is held for."""
+    return False
+
+
 async def _open() -> None:
     """A gate that is always open."""
 
@@ -47,20 +56,25 @@ class Queue:
         self._queued: dict[str, float] = {}
         self._behind: set[str] = set()
         self._working: set[str] = set()
-        self._again: set[str] = set()
+        self._again: dict[str, list[Stale]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def add(self, key: str, *, behind: bool = False) -> None:
-        """Triggers a key now; `behind` lets all go before it that are not."""
+    def add(self, key: str, *, behind: bool = False, stale: Stale = _news) -> None:
+        """Triggers a key now, unless it is `stale`; `behind` lets all go before it that are not.
+
+        A trigger that comes while its key is worked on is judged afterwards: it may be the echo of that very work.
+        """
+        if key in self._working:
+            self._again.setdefault(key, []).append(stale)
+            return
+        if stale():
+            return
         if timer := self._timers.pop(key, None):
             timer.cancel()
-        if key in self._working:
-            self._again.add(key)
-            return
         if key not in self._queued:
             self._queued[key] = time.monotonic()
         elif behind or key not in self._behind:
@@ -129,8 +143,7 @@ class Queue:
                 self._working.discard(key)
                 if not self._working:
                     self._idle.set()
-            if key in self._again:
-                self._again.discard(key)
+            if not all(stale() for stale in self._again.pop(key, ())):
                 self.add(key)
             elif delay is not None:
                 self.add_later(key, delay)

@@ -182,8 +182,7 @@ def _parts(
     queue = Queue(work, gate=leadership.until_leading)
 
     def heard(of: Heard) -> None:
-        if not reconciler.knows(of.version):
-            queue.add(of.key, behind=of.waits)
+        queue.add(of.key, behind=of.waits, stale=partial(reconciler.knows, of.version))
 
     watch = Watch(connecting(settings.kubeconfig), Hear(execution=heard, namespace=shards.told))
     relist = Relist(

@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -77,6 +78,54 @@ async def test_many_triggers_during_the_work_are_exactly_one_more() -> None:
         await idle(of)
     assert work.done == {"a": 2}
     assert work.most_at_once == {"a": 1}
+
+
+async def test_the_echo_of_the_work_itself_is_no_trigger() -> None:
+    """It is heard before the work knows that it was its own."""
+    work, known = Work(), set[str]()
+    async with running(work) as queue:
+        queue.add("a")
+        await work.begun.wait()
+        queue.add("a", stale=lambda: "2" in known)
+        known.add("2")
+        work.go.set()
+        await idle(queue)
+        assert work.done == Counter(a=1)
+        queue.add("a", stale=lambda: "2" in known)
+        await idle(queue)
+        assert work.done == Counter(a=1)
+
+
+async def test_news_among_echoes_is_looked_at() -> None:
+    work = Work()
+    async with running(work) as queue:
+        queue.add("a")
+        await work.begun.wait()
+        for stale in (True, False, True):
+            queue.add("a", stale=partial(bool, stale))
+        work.go.set()
+        await idle(queue)
+    assert work.done == Counter(a=2)
+
+
+async def test_an_echo_leaves_the_appointment_alone() -> None:
+    """What wants to be looked at again after a while is, whatever was heard meanwhile."""
+    looks = asyncio.Queue[None]()
+    at_work = asyncio.Event()
+
+    async def worker(_: str) -> float | None:
+        looks.put_nowait(None)
+        at_work.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return 0.0
+
+    async with running(worker) as queue:
+        queue.add("a")
+        await at_work.wait()
+        queue.add("a", stale=lambda: True)
+        for _ in range(3):
+            await looks.get()
 
 
 async def test_keys_are_worked_on_side_by_side_but_never_one_twice_at_once() -> None:
