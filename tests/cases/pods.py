@@ -1,5 +1,6 @@
 """Mechanisms that stop pods from running: images, commands, settings, memory, probes, security, scheduling."""
 
+import json
 from typing import Any
 
 from tests.cases.apps import App
@@ -247,7 +248,8 @@ def _probe(kind: str, probe: Json, words: str, cause: str, *, killed: bool) -> A
         field = f"{kind.lower()}Probe"
         c.container(a.leaf)[field] = {"httpGet": {"path": "/health", "port": a.leaf_port}}
         c.rollout(a.leaf)
-        c.container(a.leaf)[field] = probe
+        text = json.dumps(probe).replace("8080", str(a.leaf_port))
+        c.container(a.leaf)[field] = json.loads(text)
         last = ended(137, ran=40, ago=30)
         c.state(a.leaf, running(ready=False, restarts=6 if killed else 0, since=20, last=last if killed else None))
         said = f"{kind} probe failed: {words}"

@@ -181,7 +181,8 @@ def _explains(root: Finding, finding: Finding) -> bool:
 
 def _is_shown(root: Finding, finding: Finding) -> bool:
     """Whether the finding is what a fault elsewhere looks like, and the root is such a fault."""
-    return _is_consequence(finding) and not _is_consequence(root)
+    siblings = root.object == finding.object and root.cause.rpartition(".")[0] == finding.cause.rpartition(".")[0]
+    return _is_consequence(finding) and not _is_consequence(root) and not siblings
 
 
 def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:

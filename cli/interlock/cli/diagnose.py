@@ -126,7 +126,14 @@ def _case(folder: Path) -> Answer:
     try:
         return {"case": folder.name, **answered(folder)[0]}
     except SnapshotError as wrong:
-        return {"case": folder.name, "hypotheses": [], "proposal": None, "error": f"{wrong}. {wrong.way_out}"}
+        return _failed(folder, f"{wrong}. {wrong.way_out}")
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as strange:
+        # One snapshot that nobody thought of must not cost the answers to all others.
+        return _failed(folder, f"not understood: {type(strange).__name__}: {strange}")
+
+
+def _failed(folder: Path, why: str) -> Answer:
+    return {"case": folder.name, "hypotheses": [], "proposal": None, "error": safe_message(why, LONGEST_EXCERPT)}
 
 
 _RUNBOOKS: list[tuple[Runbook, ...]] = []

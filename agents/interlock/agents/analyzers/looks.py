@@ -63,7 +63,7 @@ def _sets(world: World, group: Group) -> list[Json]:
         return []
     namespace, uid, name = group.ref.namespace or "", group.workload.metadata.uid, group.ref.name
     bodies = world.source.objects("replicasets", namespace) or ()
-    mine = [b for b in bodies if isinstance(b.get("spec"), dict) and any(_is(o, uid, name) for o in _owners(b))]
+    mine = [b for b in bodies if "template" in b["spec"] and any(_is(o, uid, name) for o in _owners(b))]
     return sorted_revisions(mine)
 
 

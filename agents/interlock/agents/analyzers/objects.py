@@ -366,7 +366,12 @@ class Pod(Resource):
     @property
     def ready(self) -> bool:
         """Whether it takes traffic."""
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+        said = self.condition("Ready")
+        if said is not None:
+            return said.status == "True"
+        if self.status.container_statuses:
+            return all(status.ready for status in self.status.container_statuses)
+        return self.metadata.partial and self.status.phase in ("", "Running")
 
     def statuses(self) -> Iterator[ContainerStatus]:
         """The states of all its containers, those that initialise first."""

@@ -84,7 +84,8 @@ class Scene:
     def broken_pods(self) -> tuple[Pod, ...]:
         """Pods of the current revision that are not ready; of any revision if the current one has none."""
         broken = tuple(pod for pod in self.current_pods if not pod.ready)
-        return broken or tuple(pod for pod in self.pods if not pod.ready)
+        broken = broken or tuple(pod for pod in self.pods if not pod.ready)
+        return broken or tuple(p for p in self.current_pods if any(self.restless(s) for s in p.statuses()))
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
@@ -139,8 +140,15 @@ class Scene:
         for pod in self.broken_pods:
             for status in pod.statuses():
                 finished = status.state.terminated is not None and status.state.terminated.exit_code == 0
-                if not status.ready and not finished:
+                if (not status.ready and not finished) or self.restless(status):
                     yield pod, status
+
+    def restless(self, status: ContainerStatus) -> bool:
+        """Whether a container runs again a moment after it failed: a loop looks well in between."""
+        past = status.last_state.terminated
+        if past is None or past.exit_code == 0 or status.restart_count < 2 or past.finished_at is None:
+            return False
+        return (self.evidence.collected_at - past.finished_at).total_seconds() < LONG_RUN_SECONDS
 
     def changed(self, *names: str) -> tuple[Change, ...]:
         """Changes whose path has all these segments, in this order."""

@@ -25,6 +25,8 @@ _WORDS: tuple[tuple[str, str, str | None], ...] = (
     (r"topology spread", "scheduling.topology-spread.unsatisfiable", "topologySpreadConstraints"),
     (r"volume node affinity", "scheduling.volume-zone.mismatch", None),
 )
+_RESERVED = re.compile(r"node-role\.kubernetes\.io/(?:control-plane|master)")
+_UNWELL = re.compile(r"node\.kubernetes\.io/(?:not-ready|unreachable|network-unavailable|\w+-pressure)")
 _CLAIMS = re.compile(r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \"[^\"]+\" not found")
 
 
@@ -58,10 +60,13 @@ def reasons(message: str) -> dict[str, int]:
 
 def _finding(scene: Scene, pod: str, spec: PodSpec, message: str) -> Iterator[Finding]:
     counted, total = reasons(message), _NODES.search(message)
+    reserved = sum(counted.pop(why) for why in [why for why in counted if _RESERVED.search(why)])
     if not counted or total is None:
         return
     why = max(counted, key=lambda reason: counted[reason])
-    alone = counted[why] == int(total["all"])
+    if _UNWELL.search(why):
+        return  # the node is at fault
+    alone = counted[why] == int(total["all"]) - reserved
     cause, field = _cause(why, spec)
     changes = scene.changed("spec", field) if field else ()
     introduced: Introduced = "yes" if changes and scene.previous and not scene.previous_broken else "no"

@@ -67,6 +67,8 @@ class Group:
         """How many pods it should have."""
         if self.workload.kind == "DaemonSet":
             return self.workload.status.desired_number_scheduled
+        if self.workload.metadata.partial and not self.pods:
+            return 0  # how many there are was not seen
         return 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
 
     @property

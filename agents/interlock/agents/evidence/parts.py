@@ -93,7 +93,8 @@ def events_of(events: Iterable[Json], most: int = MOST_EVENTS) -> list[Json]:
 
 
 def _count(event: Json) -> int:
-    return int(event.get("count") or (event.get("series") or {}).get("count") or 1)
+    count = event.get("count") or (event.get("series") or {}).get("count")
+    return count if isinstance(count, int) else 1
 
 
 def referenced_config_maps(body: Json) -> Iterator[str]:

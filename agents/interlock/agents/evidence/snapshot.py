@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from interlock.agents.cluster import Json
 from interlock.agents.errors import AgentError
+from interlock.agents.evidence.shapes import sound
 from interlock.agents.evidence.source import RunLog
 
 MARKER = "snapshot.json"
@@ -133,18 +134,14 @@ class Snapshot:
         content = self._json(file)
         if content is None:
             return None
-        items = content.get("items") if isinstance(content, dict) else content
-        if items is None and isinstance(content, dict) and str(content.get("kind", "")).endswith("List"):
+        items = content.get("items", "") if isinstance(content, dict) else content
+        if items is None:  # how Go writes a list of nothing
             items = []
         if not isinstance(items, list):
             raise SnapshotError(
                 file, "has no items", "Each such file is a List: kubectl get PLURAL -n NAMESPACE -o json"
             )
-        objects = [item for item in items if isinstance(item, dict) and isinstance(item.get("metadata"), dict)]
-        for item in objects:
-            if namespace:
-                item["metadata"].setdefault("namespace", namespace)
-        return objects
+        return sound(items, namespace)
 
     def _json(self, file: Path) -> Any:
         if file not in self._read:

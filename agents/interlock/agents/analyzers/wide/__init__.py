@@ -10,6 +10,7 @@ from interlock.agents.analyzers.findings import Finding
 from interlock.agents.analyzers.wide import (
     callers,
     changed,
+    checks,
     controlplane,
     gateway,
     limits,
@@ -40,6 +41,7 @@ WIDE: tuple[Wide, ...] = (
     nodes.analyze,  # a node is not well
     controlplane.analyze,  # what everything stands on is not well
     sayings.analyze,  # what logs say
+    checks.analyze,  # connections that were tried
     measures.analyze,  # what was measured, and what alerts say
     changed.analyze,  # what is not as it was meant
     wellness.analyze,  # nothing is wrong, or no longer

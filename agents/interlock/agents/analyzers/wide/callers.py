@@ -41,7 +41,7 @@ def _no_service(land: Landscape, call: Call) -> Iterator[Finding]:
         return
     if near < 0.6 and not said and not drifted and (not call.address.sure or call.address.port is None):
         return
-    sure = 0.96 if drifted else 0.94 if said else 0.86 if near >= 0.75 else 0.62
+    sure = 0.96 if drifted else 0.94 if said else 0.86 if near >= 0.75 else 0.42
     cause, target = _blamed(call, "address-wrong")
     if _looked_up_elsewhere(land, call) and not drifted:
         sure = min(sure, 0.4)
@@ -81,7 +81,13 @@ def _no_port(land: Landscape, call: Call, service: Service, port: int) -> Iterat
     ports = {p.port for p in service.spec.ports}
     headless = service.spec.cluster_ip == "None"
     targets = {p.target for p in service.spec.ports}
-    if not ports or port in ports or (headless and port in targets) or service.spec.type == "ExternalName":
+    if (
+        not ports
+        or service.metadata.partial
+        or port in ports
+        or (headless and port in targets)
+        or service.spec.type == "ExternalName"
+    ):
         return
     if call.address.scheme in ("http", "https") and f":{port}" not in call.address.setting.value:
         return  # the port is only implied

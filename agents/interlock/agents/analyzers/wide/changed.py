@@ -16,6 +16,9 @@ from interlock.agents.model import ObjectRef
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _ADDRESS = re.compile(r"://|^[a-z][a-z0-9.-]*:\d{2,5}$|\.svc\b")
 
+# What was changed was not necessarily wrong; what is not as it was meant is at least not meant.
+WITNESSES = {"manifest": 1.0, "revision": 0.8, "change": 0.8}
+
 # Kind, path, cause, how sure where it hurts. The first that fits counts.
 _PATHS: tuple[tuple[str, str, str, float], ...] = (
     ("workload", r"livenessProbe/.*port", "workload.probe.liveness-port-wrong", 0.9),
@@ -53,7 +56,6 @@ _PATHS: tuple[tuple[str, str, str, float], ...] = (
     ("workload", r"containerPort", "workload.port.not-listening", 0.75),
     ("workload", r"/ports/", "workload.port.name-mismatch", 0.75),
     ("workload", r"volumeMounts|/volumes/", "workload.volume.mount-failed", 0.7),
-    ("workload", r"/image$", "workload.crash.after-change", 0.7),
     ("workload", r"/(command|args)", "workload.crash.after-change", 0.72),
     ("Service", r"/selector", "service.selector.mismatch", 0.93),
     ("Service", r"/protocol", "service.port.protocol-mismatch", 0.92),
@@ -81,10 +83,10 @@ _PATHS: tuple[tuple[str, str, str, float], ...] = (
 def analyze(land: Landscape) -> Iterator[Finding]:
     """A finding for each difference whose object, or who depends on it, hurts."""
     seen: set[tuple[str, ObjectRef]] = set()
-    for drift in land.drifts:
+    for drift in (*land.drifts, *land.changes):
         if not drift.path:
             continue
-        known = _cause(drift)
+        known = _cause(land, drift)
         if known is None or (known[0], drift.object) in seen:
             continue
         seen.add((known[0], drift.object))
@@ -93,7 +95,7 @@ def analyze(land: Landscape) -> Iterator[Finding]:
             yield Finding(
                 cause=known[0],
                 object=drift.object,
-                confidence=known[1] * (1 if hurt == "seen" else 0.8),
+                confidence=round(known[1] * (1 if hurt == "seen" else 0.8) * WITNESSES[drift.witness], 3),
                 summary=f"{drift.object} is not as it was meant: {drift.words}.",
                 quotes=land.quote(drift.object, drift.words),
                 introduced="yes",
@@ -111,12 +113,16 @@ def hurts(land: Landscape, ref: ObjectRef) -> str:
     return "somewhere" if land.hurt else ""
 
 
-def _cause(drift: Drift) -> tuple[str, float] | None:
+def _cause(land: Landscape, drift: Drift) -> tuple[str, float] | None:
     kind = "workload" if drift.object.kind in _WORKLOADS else drift.object.kind
     if kind == "workload" and "/env/" in drift.path:
         return _variable(drift)
     if kind == "ConfigMap":
         return _entry(drift)
+    if kind == "workload" and re.search(r"/image(/|\b)", drift.path):
+        group = land.group(drift.object)
+        broken = group is None or not group.whole
+        return ("workload.crash.after-change", 0.6) if broken else ("workload.errors.regressed-after-change", 0.66)
     return next(((c, s) for of, path, c, s in _PATHS if of == kind and re.search(path, drift.path)), None)
 
 

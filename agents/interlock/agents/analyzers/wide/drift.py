@@ -7,15 +7,19 @@ where it changes behaviour.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from interlock.agents.analyzers import kinds, networking, workloads
 from interlock.agents.analyzers.objects import Resource
+from interlock.agents.analyzers.wide.symptoms import records
 from interlock.agents.analyzers.world import World
 from interlock.agents.cluster import Json
+from interlock.agents.evidence.parts import sorted_revisions
+from interlock.agents.evidence.revisions import changes
 from interlock.agents.model import ObjectRef
 from interlock.crds.quantity import is_quantity, quantity
-from interlock.crds.redact import is_secret_name
+from interlock.crds.redact import is_secret_name, redact_text
 
 COMPARED: tuple[type[Resource], ...] = (
     workloads.Deployment,
@@ -48,6 +52,14 @@ _BEYOND = re.compile(
 _NAMES = ("name", "containerPort", "key", "mountPath", "ip", "port")
 
 
+Witness = Literal["manifest", "revision", "change"]
+"""What says how it was: what was meant, the revision before, or a record of changes."""
+
+RECENT = timedelta(hours=6)
+_KIND_OF = {kind.kind.lower(): kind.kind for kind in COMPARED} | {"netpol": "NetworkPolicy", "cm": "ConfigMap"}
+_OBJECT = re.compile(r"(?P<kind>[A-Za-z]+)[ /](?:(?P<ns>[a-z0-9-]+)/)?(?P<name>[a-z0-9][a-z0-9.-]*)$")
+
+
 @dataclass(frozen=True)
 class Drift:
     """One path in which an object is not as it was meant; None is absent, an empty path is the whole object."""
@@ -56,6 +68,7 @@ class Drift:
     path: str
     meant: Any
     live: Any
+    witness: Witness = "manifest"
 
     @property
     def words(self) -> str:
@@ -64,7 +77,8 @@ class Drift:
             return "is in the manifests and not in the cluster" if self.live is None else "is not in the manifests"
         if any(is_secret_name(part) for part in self.path.split("/")[2:]):
             return f"{self.path} is not as it was meant"
-        return f"{self.path}: meant {_short(self.meant)}, is {_short(self.live)}"
+        was = "meant" if self.witness == "manifest" else "was"
+        return f"{self.path[:300]}: {was} {_short(self.meant)}, is {_short(self.live)}"
 
 
 def meant(world: World) -> Iterator[tuple[type[Resource], str, Json]]:
@@ -106,6 +120,52 @@ def _unmeant(world: World, named: set[ObjectRef]) -> Iterator[Drift]:
         for one in world.every(kind):
             if one.ref not in named:
                 yield Drift(one.ref, "", None, {})
+
+
+def revised(world: World) -> Iterator[Drift]:
+    """What the newest revisions of Deployments changed, where they are recent."""
+    for namespace in world.focus:
+        by_owner: dict[str, list[Json]] = {}
+        for body in world.source.objects("replicasets", namespace) or ():
+            for owner in body["metadata"].get("ownerReferences") or ():
+                if isinstance(body.get("spec"), dict) and isinstance(body["spec"].get("template"), dict):
+                    by_owner.setdefault(str(owner.get("name")), []).append(body)
+        for name, sets in by_owner.items():
+            newest = sorted_revisions(sets)[:2]
+            if len(newest) == 2 and _recent(world, newest[0]["metadata"].get("creationTimestamp")):
+                ref = ObjectRef(kind="Deployment", namespace=namespace, name=name)
+                for change in changes(newest[1]["spec"]["template"], newest[0]["spec"]["template"]):
+                    path = f"/spec/template{change['path']}"
+                    if "/metadata/annotations" not in path:
+                        yield Drift(ref, path, change["before"], change["after"], "revision")
+
+
+def recorded(world: World) -> Iterator[Drift]:
+    """What the record of changes says of the last hours."""
+    for entry in records(world.source.document("changes")):
+        ref = _named(world, entry.get("object"))
+        if ref is not None and _recent(world, entry.get("at")):
+            said = f"{entry.get('summary') or ''} {entry.get('diff') or ''}"
+            yield Drift(ref, "/" + re.sub(r"[.\[\]]+", "/", redact_text(said))[:500], None, "changed", "change")
+
+
+def _named(world: World, about: Any) -> ObjectRef | None:
+    if isinstance(about, dict):
+        about = f"{about.get('kind')} {about.get('namespace') or ''}/{about.get('name')}".replace(" /", " ")
+    found = _OBJECT.match(str(about).strip())
+    kind = _KIND_OF.get(re.sub(r"(?<=[a-z])s$", "", found["kind"].lower())) if found else None
+    if found is None or kind is None:
+        return None
+    namespace = (found["ns"] or (world.focus[0] if world.focus else "")) if _KINDS[kind].namespaced else None
+    return ObjectRef(kind=kind, namespace=namespace, name=found["name"])
+
+
+def _recent(world: World, at: Any) -> bool:
+    try:
+        moment = datetime.fromisoformat(str(at))
+    except ValueError:
+        return False
+    return moment.tzinfo is not None and world.now - moment < RECENT
 
 
 def _between(ref: ObjectRef, body: Json, live: Json) -> Iterator[Drift]:

@@ -9,7 +9,7 @@ from typing import Any
 from interlock.agents.analyzers.kinds import Namespace
 from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.objects import Resource
-from interlock.agents.analyzers.wide.drift import Drift, drifts
+from interlock.agents.analyzers.wide.drift import Drift, drifts, recorded, revised
 from interlock.agents.analyzers.wide.settings import Address, Setting, addresses, config_maps_of, settings_of
 from interlock.agents.analyzers.wide.speech import Line, lines
 from interlock.agents.analyzers.wide.symptoms import Symptom, records, symptoms
@@ -43,6 +43,11 @@ class Landscape(World):
     def drifts(self) -> tuple[Drift, ...]:
         """Where what is differs from what was meant."""
         return tuple(drifts(self))
+
+    @cached_property
+    def changes(self) -> tuple[Drift, ...]:
+        """What was changed a short while ago, by revisions and by what was recorded."""
+        return (*revised(self), *recorded(self))
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -132,7 +137,7 @@ class Landscape(World):
 
     def drifted(self, ref: ObjectRef, *words: str) -> tuple[Drift, ...]:
         """Where an object differs from what was meant, in paths with one of these words."""
-        found = (d for d in self.drifts if d.object == ref)
+        found = (d for d in (*self.drifts, *self.changes) if d.object == ref)
         return tuple(d for d in found if not words or any(word in d.path for word in words))
 
     def _call(self, caller: Group, address: Address) -> Call:

@@ -134,6 +134,8 @@ def _never_came(land: Landscape) -> Iterator[Finding]:
 
 
 _MISSING: dict[str, tuple[str, float]] = {
+    "Deployment": ("workload.replicas.zero", 0.7),
+    "StatefulSet": ("workload.replicas.zero", 0.7),
     "Service": ("service.endpoints.empty", 0.75),
     "ConfigMap": ("workload.config.config-map-not-found", 0.72),
     "Secret": ("workload.secret.not-found", 0.72),

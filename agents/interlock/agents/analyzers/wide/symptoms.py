@@ -90,7 +90,11 @@ def alerts(world: World) -> list[dict[str, Any]]:
     """All alerts that were collected."""
     content = world.source.document("alerts")
     sent = records(content.get("alerts") if isinstance(content, dict) else content)
-    return [alert for alert in sent if isinstance(alert.get("labels"), dict)]
+    return [{**alert, "labels": _texts(alert["labels"])} for alert in sent if isinstance(alert.get("labels"), dict)]
+
+
+def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text for name, text in labels.items() if isinstance(text, str)}
 
 
 def firing(world: World) -> Iterator[dict[str, Any]]:
