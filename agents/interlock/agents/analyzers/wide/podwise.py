@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
+from interlock.agents.analyzers.kinds import Node
 from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.objects import ContainerStatus, Pod
 from interlock.agents.analyzers.wide.landscape import Landscape
@@ -73,6 +74,7 @@ def analyze(land: Landscape) -> Iterator[Finding]:
         yield from _sidecars(land, group)
         yield from _host_ports(land, group)
         yield from _killed_between(land, group)
+        yield from _nowhere(land, group)
     yield from _evicted(land)
     yield from _preempted(land)
 
@@ -264,6 +266,19 @@ def _killed_between(land: Landscape, group: Group) -> Iterator[Finding]:
 def _recent(land: Landscape, status: ContainerStatus) -> bool:
     past = status.last_state.terminated
     return past is not None and (past.finished_at is None or (land.now - past.finished_at).total_seconds() < 3600)
+
+
+def _nowhere(land: Landscape, group: Group) -> Iterator[Finding]:
+    """A pod that names its node by itself, and there is none of that name."""
+    name = group.spec.node_name
+    if group.workload.kind != "Pod" and name and land.known(Node) and land.find(Node, None, name) is None:
+        yield Finding(
+            cause="scheduling.node-selector.mismatch",
+            object=group.ref,
+            confidence=0.85,
+            summary=f"{group.ref} names the node {name}, which does not exist.",
+            quotes=land.quote(group.ref, f"nodeName: {name}"),
+        )
 
 
 def _evicted(land: Landscape) -> Iterator[Finding]:
