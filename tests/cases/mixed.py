@@ -64,14 +64,13 @@ def chain_to_a_node(c: Cluster, a: App) -> Expected:
         "message": "container runtime is down",
     }
     c.state(a.store, running(ready=False))
-    c.after = lambda: (
-        [
-            p["spec"].update(nodeName="node-1")
-            for p in c.objects[c.namespace, "pods"].values()
-            if p["metadata"]["labels"]["app"] == a.store
-        ]
-        and None
-    )
+
+    def on_one_node() -> None:
+        for pod in c.objects[c.namespace, "pods"].values():
+            if pod["metadata"]["labels"]["app"] == a.store:
+                pod["spec"]["nodeName"] = "node-1"
+
+    c.after = on_one_node
     return Expected("node.container-runtime.down", "Node", "node-1")
 
 
