@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-unit test-cluster crash tools postgres check generate bench format clean
+.PHONY: help demo lab test test-unit test-cluster crash tools postgres check generate bench images format clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ generate: $(READY) ## Write what is generated from the contract: crds/, charts/,
 
 bench: $(READY) ## Measure against baselines of the same run (FULL=1: sizes for hours, PROFILE=1, ARGO=1, ARGS=NAME)
 	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(PROFILE),--profile) $(if $(ARGO),--argo) $(ARGS)
+
+images: $(READY) ## Build the images of operator and agents into dist/, without Docker, with an SBOM each
+	@$(BIN)/python -m tools.images
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only --exit-zero .

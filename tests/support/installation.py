@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.support.identity import Answer, Identity, Json
 from tests.support.waiting import eventually
 
-from interlock.cli.releases import CONTRACT_ONLY, install_all
+from interlock.cli.releases import CONTRACT_ONLY, definitions, install_all, interlock
 from interlock.crds.ledger import LedgerSpec, new_ledger
 from interlock.crds.names import (
     AGENTS_ACCOUNT,
@@ -170,7 +170,7 @@ def install(lab: Lab) -> Installation:
     with _locked(lab):
         if not done.exists():
             _apply_all(lab)
-            _wait_for_policies(Identity.load(lab.kubeconfig))
+            wait_for_policies(Identity.load(lab.kubeconfig))
             done.touch()
     return Installation(lab)
 
@@ -186,10 +186,10 @@ def _locked(lab: Lab) -> Iterator[None]:
 def _apply_all(lab: Lab) -> None:
     """The definitions are there since the lab started; operator and agents run as processes of the tests."""
     helm = find_helm((f"--kubeconfig={lab.kubeconfig}",), silent)
-    install_all(helm, CONTRACT_ONLY, silent)
+    install_all(helm, (definitions(), interlock(CONTRACT_ONLY)), silent)
 
 
-def _wait_for_policies(admin: Identity) -> None:
+def wait_for_policies(admin: Identity) -> None:
     """New policies act a moment after they were created: each must have refused something first.
 
     Each probe is a dry run that the policy alone refuses, as it is asked by a member of system:masters.

@@ -12,9 +12,13 @@ from tests.support.waiting import eventually
 
 
 @contextmanager
-def operator(installation: Installation, data: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """An operator that leads, killed at the end without a warning; its log stands beside its archive."""
+def operator(installation: Installation, data: Path, code: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """An operator that leads, killed at the end without a warning; its log stands beside its archive.
+
+    `code` is a folder with another version of the product to run.
+    """
     environment, log = operator_environment(installation.operator_kubeconfig, data), data / "operator.log"
+    environment |= {"PYTHONPATH": code}
     with log.open("a") as file:
         began = file.tell()
         process = subprocess.Popen([sys.executable, "-m", "interlock.operator"], env=environment, stderr=file)

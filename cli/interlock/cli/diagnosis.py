@@ -98,7 +98,7 @@ def examine(cluster: Cluster, prometheus_url: str = "") -> Iterator[Finding]:
         return
     yield from _agents_only_ask(cluster)
     yield from _operator_only_decides(cluster)
-    yield _leader(cluster)
+    yield leader(cluster)
     yield _guardrail(cluster)
     yield from _runbooks(cluster)
     if prometheus_url:
@@ -165,7 +165,8 @@ def _rights(subject: str, wrong: list[Right], how: str, asked: int, fix: str) ->
     return Finding(subject, not wrong, says, fix if wrong else "")
 
 
-def _leader(cluster: Cluster) -> Finding:
+def leader(cluster: Cluster) -> Finding:
+    """Whether an operator leads, by its Lease."""
     fix = "Start it, under its own account: interlock operator run"
     path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{OPERATOR_ACCOUNT}"
     spec = (cluster.find(path) or {}).get("spec") or {}

@@ -8,7 +8,7 @@ import typer
 from interlock.cli.errors import UsageError
 from interlock.cli.manifests import print_yaml, shipped
 from interlock.cli.options import Kubeconfig
-from interlock.cli.releases import CONTRACT_ONLY, helm_for, install_all
+from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all, interlock
 from interlock.cli.screen import say
 from interlock.crds.names import SYSTEM_NAMESPACE
 
@@ -42,7 +42,7 @@ def install(
     if not context:
         raise UsageError("--context must name the cluster", "See `kubectl config get-contexts`.")
     settings = [f"--values={path}" for path in values or ()] + list(CONTRACT_ONLY if contract_only else ())
-    install_all(helm_for(context, kubeconfig, _quietly), settings, _quietly)
+    install_all(helm_for(context, kubeconfig, _quietly), (definitions(), interlock(settings)), _quietly)
     say("Interlock is installed. Next: interlock namespace opt-in NAME --apply, then interlock doctor.")
 
 

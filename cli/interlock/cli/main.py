@@ -42,6 +42,7 @@ class Interlock(Root):
         "demo": ("interlock.cli.demo.command", "Watch an alert become an approved, verified fix, on a lab of its own."),
         "lab": ("interlock.lab.commands:lab_app", "A local Kubernetes to try it on, and faults to inject."),
         "install": ("interlock.cli.install", "Put definitions, roles and policies on a cluster."),
+        "uninstall": ("interlock.cli.uninstall", "End what is under way, and take Interlock off a cluster."),
         "doctor": ("interlock.cli.doctor", "Say what is missing or wrong in an installation, and the way out."),
         "namespace": ("interlock.cli.namespace", "Opt namespaces in to remediation."),
         "runbook": ("interlock.cli.runbook", "Look at runbooks, judge and publish them."),

@@ -40,13 +40,13 @@ def helm_for(context: str, kubeconfig: str, progress: Progress) -> Helm:
         raise CommandError(str(wrong), "Install helm: https://helm.sh/docs/intro/install") from wrong
 
 
-def install_all(helm: Helm, settings: Sequence[str], progress: Progress) -> None:
-    """Installs or upgrades both releases; objects that were applied without helm become theirs.
+def install_all(helm: Helm, releases: Sequence[Release], progress: Progress) -> None:
+    """Installs or upgrades releases, the definitions first; objects that were applied without helm become theirs.
 
     Raises:
         CommandError: something is refused, or the definitions do not come into force.
     """
-    for release in (definitions(), interlock(settings)):
+    for release in releases:
         progress(f"{release.name} into {release.namespace}")
         _insistently(helm, release)
 

@@ -25,8 +25,8 @@ def run(*words: str, code: int = 0) -> str:
 
 
 GROUPS = [
-    *("demo", "lab", "install", "doctor", "namespace", "runbook", "execution", "incident", "audit", "alert"),
-    *("operator", "agents"),
+    *("demo", "lab", "install", "uninstall", "doctor", "namespace", "runbook"),
+    *("execution", "incident", "audit", "alert", "operator", "agents"),
 ]
 
 

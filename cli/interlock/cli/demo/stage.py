@@ -18,7 +18,7 @@ from interlock.cli.cluster import Cluster, Object, connect
 from interlock.cli.demo.household import log_of
 from interlock.cli.errors import CommandError, Refused
 from interlock.cli.manifests import Manifest, apply_all, opt_in
-from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all
+from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all, interlock
 from interlock.cli.runbooks import catalogue, grants, manifest
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
 from interlock.lab import Lab, LabError, lab_down, lab_up
@@ -91,7 +91,7 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
 
 def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
     progress("installing Interlock: definitions, roles, policies, a cautious guardrail")
-    install_all(helm_for("", str(lab.kubeconfig), progress), CONTRACT_ONLY, _quiet)
+    install_all(helm_for("", str(lab.kubeconfig), progress), (definitions(), interlock(CONTRACT_ONLY)), _quiet)
     apply_all(admin, rbac.opt_in(NAMESPACE), _quiet)
     progress("deploying a shop: six services, whose team has opted in to remediation")
     try:

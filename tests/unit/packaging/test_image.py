@@ -1,0 +1,118 @@
+"""The image that is built without Docker: what its own digests say, and that it runs with nothing else there."""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from tools.images import ROOT, USER, build, version
+from tools.oci import Image, layer, write
+
+from interlock.crds.manifests import chart
+
+pytestmark = pytest.mark.xdist_group("image")
+
+
+class Opened:
+    """An OCI archive, read by its own index; every blob is compared with the digest that names it."""
+
+    def __init__(self, path: Path) -> None:
+        with tarfile.open(path) as tar:
+            self.files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+        assert json.loads(self.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+        (self.reference,) = json.loads(self.files["index.json"])["manifests"]
+        self.manifest: dict[str, Any] = json.loads(self.blob(self.reference))
+        self.config: dict[str, Any] = json.loads(self.blob(self.manifest["config"]))
+        self.layers = [gzip.decompress(self.blob(one)) for one in self.manifest["layers"]]
+
+    def blob(self, descriptor: dict[str, Any]) -> bytes:
+        algorithm, _, digest = descriptor["digest"].partition(":")
+        content = self.files[f"blobs/{algorithm}/{digest}"]
+        assert hashlib.sha256(content).hexdigest() == digest
+        assert len(content) == descriptor["size"]
+        return content
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("operator", tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="module")
+def image(archive: Path) -> Opened:
+    return Opened(archive)
+
+
+def test_every_blob_is_what_its_digest_says(image: Opened) -> None:
+    assert image.reference["annotations"] == {"org.opencontainers.image.ref.name": f"interlock/operator:{version()}"}
+    assert image.config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(one).hexdigest()}" for one in image.layers]
+    assert len(image.files) == 2 + 2 + len(image.layers), "and there is nothing else in it"
+
+
+def test_it_does_not_run_as_root_and_the_chart_runs_it_as_the_same(image: Opened) -> None:
+    assert image.config["config"]["User"] == USER
+    names = (chart("install") / "templates" / "_names.tpl").read_text()
+    assert f"runAsUser: {USER.partition(':')[0]}" in names
+    assert "tag | default .root.Chart.AppVersion" in names
+    assert f"appVersion: {version()}\n" in (chart("install") / "Chart.yaml").read_text()
+
+
+def test_its_program_runs_with_nothing_but_the_image(image: Opened, tmp_path: Path) -> None:
+    for number, content in enumerate(image.layers):
+        packed = tmp_path / f"{number}.tar"
+        packed.write_bytes(content)
+        with tarfile.open(packed) as tar:
+            tar.extractall(tmp_path / "root", filter="tar")
+    root, run = tmp_path / "root", image.config["config"]
+    environment = dict(entry.split("=", 1) for entry in run["Env"])
+    command = [*run["Entrypoint"], "operator", "run", "--help"]
+    if os.geteuid() == 0:
+        uid, _, gid = run["User"].partition(":")
+        command = ["chroot", f"--userspec={uid}:{gid}", str(root), *command]
+    else:  # without the right to change the root, at least with no other packages than its own
+        environment["PYTHONPATH"] = ":".join(str(root) + place for place in environment["PYTHONPATH"].split(":"))
+    environment["PATH"] = os.environ["PATH"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "INTERLOCK_OPERATOR_" in done.stdout
+
+
+def test_the_sbom_names_what_is_inside(archive: Path, image: Opened) -> None:
+    text = archive.with_name("interlock-operator.cdx.json").read_bytes()
+    sbom = json.loads(text)
+    assert (sbom["bomFormat"], sbom["metadata"]["component"]["name"]) == ("CycloneDX", "interlock")
+    listed = {re.sub(r"[-_.]+", "-", c["name"]).lower(): c["version"] for c in sbom["components"]}
+    inside = {}
+    for content in image.layers:
+        for name in re.findall(rb"packages/([\w.]+)-([\w.+]+)\.dist-info/METADATA", content):
+            inside[re.sub(r"[-_.]+", "-", name[0].decode()).lower()] = name[1].decode()
+    assert len(inside) > 20
+    assert {name: listed.get(name) for name in inside} == inside
+
+
+def test_the_same_content_is_the_same_image(tmp_path: Path) -> None:
+    digests = set()
+    for moment in (1, 2):
+        source = tmp_path / "file"
+        source.write_text("content")
+        os.utime(source, (moment, moment))
+        made = layer([(source, PurePosixPath("/opt/file"))], folders=("/tmp",))
+        image = Image([made], ("/opt/file",), {}, USER, "amd64")
+        digests.add(write(image, "x:1", tmp_path / f"{moment}.tar"))
+    assert len(digests) == 1
+    assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+
+
+def test_the_dockerfile_uses_the_same_uv_and_copies_what_the_wheel_is_built_from() -> None:
+    pinned = re.search(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert pinned is not None
+    assert f"uv=={pinned[1]}\n" in (ROOT / "Dockerfile").read_text()
+    copied = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in copied)
+    assert {"charts", "runbooks", "pyproject.toml", "uv.lock"} <= copied
