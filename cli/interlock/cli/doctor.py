@@ -6,6 +6,7 @@ import typer
 
 from interlock.cli.diagnosis import examine
 from interlock.cli.options import Context, Format, Kubeconfig, connect
+from interlock.cli.running import running
 from interlock.cli.screen import Output, as_json, say, table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,9 +23,11 @@ def doctor(
     """Say what is missing or wrong in an installation, and the way out; exit code 1 if anything is.
 
     Looks, as the caller, at definitions, policies, roles, accounts, the operator's Lease, guardrails, runbooks and
-    what they are granted. Asks the API server's authorizer whether the agents can do anything but ask. Changes nothing.
+    what they are granted, at versions (Kubernetes 1.32 or later), workloads and the archive. Asks the API server's
+    authorizer whether the agents can do anything but ask, and the operator what it must. Changes nothing.
     """
-    findings = list(examine(connect(context, kubeconfig), prometheus))
+    cluster = connect(context, kubeconfig)
+    findings = [*examine(cluster, prometheus), *running(cluster)]
     wrong = [finding for finding in findings if not finding.ok]
     shown = wrong if quiet else findings
     if output is Output.json:

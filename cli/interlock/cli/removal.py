@@ -17,13 +17,12 @@ from interlock.cli.errors import CommandError, Refused
 from interlock.cli.manifests import Manifest, Progress, shipped
 from interlock.cli.releases import definitions, interlock
 from interlock.crds.execution import TERMINAL
-from interlock.crds.names import AUDIT_FINALIZER, OPT_IN_LABEL, RUNNERS_NAMESPACE
+from interlock.crds.names import AUDIT_FINALIZER, CLOSED, OPT_IN_LABEL, RUNNERS_NAMESPACE
 from interlock.lab import LabError
 from interlock.lab.helm import Helm, Release
 from interlock.runbooks.rbac import AGENTS_ROLE, READER_ROLE
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
-_CLOSED = "interlock-uninstall"
 _PAUSE_SECONDS = 0.5
 _SETTLE_SECONDS = 3.0
 """A new policy acts a moment after it was created: what was asked for until then is waited for, too."""
@@ -216,10 +215,10 @@ def _closing() -> list[Manifest]:
         "resources": ["runbookexecutions"],
         "operations": ["CREATE"],
     }
-    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": _CLOSED}}
+    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": CLOSED}}
     refusal = {"expression": "false", "message": "Interlock is being uninstalled", "reason": "Forbidden"}
     policy = {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [asked]}, "validations": [refusal]}
-    binding = {"policyName": _CLOSED, "validationActions": ["Deny"]}
+    binding = {"policyName": CLOSED, "validationActions": ["Deny"]}
     return [
         {**group, "kind": "ValidatingAdmissionPolicy", "spec": policy},
         {**group, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding},

@@ -13,6 +13,8 @@ RUNNERS_GROUP = f"system:serviceaccounts:{RUNNERS_NAMESPACE}"
 
 OPT_IN_LABEL = "interlock.dev/remediation"
 OPT_IN_VALUE = "enabled"
+CLOSED = "interlock-uninstall"
+"""The policy that refuses new requests while Interlock is taken off a cluster."""
 OWN_ALERT_LABEL = "interlock_own"
 """On the alerts about Interlock itself: people look after it, it does not look after itself."""
 SHARD_LABEL = "interlock.dev/shard"
