@@ -22,6 +22,7 @@ from interlock.crds.names import (
     AGENTS_GROUP,
     AGENTS_NAMESPACE,
     AGENTS_USER,
+    AUDIT_FINALIZER,
     OPERATOR_ACCOUNT,
     OPERATOR_USER,
     RUNNERS_GROUP,
@@ -101,11 +102,11 @@ class Installation:
         for runbook in runbooks:
             families.setdefault(runbook.spec.family, []).append(runbook)
             self.publish(runbook)
-        # The quota's controller notices new kinds every 30 s only and refuses all creations until then.
-        manifests = [manifest for manifest in opt_in(namespace) if manifest["kind"] != "ResourceQuota"]
+        manifests = opt_in(namespace)
         for versions in families.values():
             manifests += grants_for_family(versions, [namespace])
         self.apply(manifests)
+        count_executions(self.admin, namespace)
         self.wait_for_right(OPERATOR_USER, "list", "pods", namespace)
         self.wait_for_right(AGENTS_USER, "create", "runbookexecutions.interlock.dev", namespace, groups=(AGENTS_GROUP,))
         for family, versions in families.items():
@@ -200,9 +201,33 @@ def wait_for_policies(admin: Identity) -> None:
         who = admin.impersonating(user, *filter(None, (group, "system:masters")))
         _wait_until_refused(who, "/api/v1/namespaces", space)
     binding = binding_of("probe", "view", None, {"kind": "User", "name": AGENTS_USER})
+    count_executions(admin, SYSTEM_NAMESPACE)
     _wait_until_refused(admin, f"{RBAC}/clusterrolebindings", binding)
     ledgers = f"{API}/namespaces/{SYSTEM_NAMESPACE}/ledgers"
     _wait_until_refused(admin, ledgers, new_ledger("ns.probe", SYSTEM_NAMESPACE, LedgerSpec()))
+
+
+def count_executions(admin: Identity, namespace: str, most: int = 1_000_000) -> None:
+    """Caps the executions of a namespace at a number that no test meets; returns when they are admitted.
+
+    The quota's controller notices new kinds every 30 s only, and refuses all creations until then: the first count is
+    made here in its place.
+    """
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/interlock"
+    hard = {"count/runbookexecutions.interlock.dev": str(most)}
+    _demand(admin.patch(path, {"spec": {"hard": hard}}))
+    _demand(admin.patch(f"{path}/status", {"status": {"hard": hard, "used": dict.fromkeys(hard, "0")}}))
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": namespace, "name": "probe"}
+    spec = {
+        "runbook": {"name": "probe-1.0.0", "digest": f"sha256:{'0' * 64}"},
+        "target": target,
+        "reason": {"summary": "a dry run"},
+        "requestedBy": admin.name_at_the_server(),
+    }
+    metadata = {"name": "probe", "finalizers": [AUDIT_FINALIZER]}
+    probe = {"apiVersion": "interlock.dev/v1alpha1", "kind": "RunbookExecution", "metadata": metadata, "spec": spec}
+    requests = f"{API}/namespaces/{namespace}/runbookexecutions?dryRun=All"
+    eventually(f"executions to be admitted in {namespace}", lambda: admin.post(requests, probe).ok)
 
 
 def _wait_until_refused(who: Identity, path: str, body: Json) -> None:

@@ -308,8 +308,8 @@ REFUSED_GROUPS = frozenset(
         "interlock.dev",
     }
 )
-REFUSED_RESOURCES = frozenset({"secrets", "serviceaccounts"})
-REFUSED_SUBRESOURCES = frozenset({"token", "exec", "attach", "portforward", "proxy", "ephemeralcontainers"})
+REFUSED_RESOURCES = frozenset({"secrets", "serviceaccounts", "podtemplates", "bindings"})
+REFUSED_SUBRESOURCES = frozenset({"token", "exec", "attach", "portforward", "proxy", "ephemeralcontainers", "binding"})
 REFUSED_VERBS = frozenset({"impersonate", "escalate", "bind", "approve", "execute", "deletecollection"})
 
 

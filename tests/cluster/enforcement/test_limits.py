@@ -1,11 +1,15 @@
 """The largest things that the schemas allow are still judged: rules cost what the API server lets them cost."""
 
+from dataclasses import replace
+
 from tests.support.executions import GENESIS, Place, allowed, plan, refused
 from tests.support.identity import Json
 from tests.support.waiting import eventually
 
+from interlock.cli.manifests import shipped
 from interlock.crds.execution import RunbookExecutionStatus
 from interlock.crds.journal import Entry, Event, extend
+from interlock.operator.settings import OperatorSettings
 from interlock.runbooks.rbac import EXECUTIONS_PER_NAMESPACE, opt_in
 
 FULL_ENTRY = {"text": "x" * 4080}
@@ -40,21 +44,41 @@ def test_a_plan_beyond_all_bounds_is_refused_for_its_size(shop: Place) -> None:
     refused(answer, "a plan has at most 8192 bytes")
 
 
-def test_a_namespace_holds_so_many_executions(shop: Place) -> None:
-    """The quota as it is granted, but for the number. Its controller notices new kinds every 30 s."""
+def test_a_namespace_holds_so_many_executions(shop: Place, namespace: str) -> None:
+    """The quota as it is granted, but for the number; its controller counts what stands there."""
     [quota] = [manifest for manifest in opt_in(shop.namespace) if manifest["kind"] == "ResourceQuota"]
     resource = "count/runbookexecutions.interlock.dev"
     assert quota["spec"]["hard"] == {resource: str(EXECUTIONS_PER_NAMESPACE)}
-    standing = shop.execution()
-    listed = shop.installation.admin.get(shop.path).body["items"]
-    quota["spec"]["hard"] = {resource: str(len(listed))}
-    allowed(shop.installation.admin.apply(quota))
-    path = f"/api/v1/namespaces/{shop.namespace}/resourcequotas/interlock"
-
-    def counted() -> bool:
-        return resource in shop.installation.admin.get(path).body.get("status", {}).get("used", {})
-
-    eventually("the executions to be counted", counted, seconds=90)
-    refused(shop.person("alice").post(shop.path, shop.request()), "exceeded quota: interlock")
+    admin, full = shop.installation.admin, replace(shop, namespace=namespace)
+    shop.installation.opt_in(namespace)
+    shop.installation.bind("alice", "interlock-requester", namespace)
+    standing = full.execution()
+    quota["metadata"]["namespace"], quota["spec"]["hard"] = namespace, {resource: "1"}
+    allowed(admin.apply(quota))
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/interlock"
+    eventually("the new cap to be counted", lambda: admin.get(path).body["status"]["hard"] == {resource: "1"})
+    refused(full.person("alice").post(full.path, full.request()), "exceeded quota: interlock")
     allowed(standing.move("Pending"))
-    allowed(shop.installation.admin.delete(path))
+    unlimited(full, path)
+
+
+def unlimited(place: Place, path: str) -> None:
+    """Without a cap nothing is asked for, and nothing else is held up."""
+    admin, standing = place.installation.admin, place.person("alice")
+    allowed(admin.patch(path, {"spec": {"hard": None}}))
+    words = "must cap count/runbookexecutions.interlock.dev"
+    eventually("the cap to be missed", lambda: words in standing.post(place.path, place.request()).message)
+    allowed(admin.delete(path))
+    eventually("the quota to be missed", lambda: "no params" in standing.post(place.path, place.request()).message)
+    hard = {"count/runbookexecutions.interlock.dev": "9", "pods": "1"}
+    scoped = {"metadata": {"name": "interlock"}, "spec": {"hard": hard, "scopes": ["Terminating"]}}
+    allowed(admin.post(path.removesuffix("/interlock"), scoped))
+    words = "must count all executions, without scopes"
+    eventually("the scope to be seen", lambda: words in standing.post(place.path, place.request()).message)
+    allowed(admin.post(f"/api/v1/namespaces/{place.namespace}/configmaps", {"metadata": {"name": "unrelated"}}))
+
+
+def test_the_cap_is_larger_than_what_is_kept() -> None:
+    assert OperatorSettings().keep_newest < EXECUTIONS_PER_NAMESPACE / 2
+    [quota] = [m for m in shipped("install") if m["kind"] == "ResourceQuota"]
+    assert quota["spec"]["hard"] == {"count/runbookexecutions.interlock.dev": str(EXECUTIONS_PER_NAMESPACE)}

@@ -23,6 +23,7 @@ POLICIES = "/apis/admissionregistration.k8s.io/v1"
 HOST = "a runbook may not change a workload's access to its host"
 ACCOUNT = "a runbook may not change the account that a workload runs as"
 SECURITY = "a runbook may not change a workload's security context"
+HOST_PARTS = "a runbook may not give a workload its host's files or ports"
 MOUNTS = "a runbook may not change a workload's containers, volumes or mounts"
 
 
@@ -124,7 +125,9 @@ CHANGES: dict[str, tuple[Json, str]] = {
         {"initContainers": [{"name": "init", "image": "init:1", "securityContext": {"privileged": True}}]},
         SECURITY,
     ),
-    "the host's files": ({"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, MOUNTS),
+    "the host's files": ({"volumes": [{"name": "tmp", "hostPath": {"path": "/"}, "emptyDir": None}]}, HOST_PARTS),
+    "a port of the host": (container(ports=[{"containerPort": 80, "hostPort": 80}]), HOST_PARTS),
+    "devices": ({"resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]}, HOST),
     "a Secret": ({"volumes": [*POD["volumes"], {"name": "s", "secret": {"secretName": "s"}}]}, MOUNTS),
     "another mount": (container(volumeMounts=[{"name": "tmp", "mountPath": "/etc"}]), MOUNTS),
     "one container more": ({"containers": [*POD["containers"], {"name": "more", "image": "more"}]}, MOUNTS),
@@ -151,8 +154,55 @@ def test_every_kind_of_workload_keeps_it(runner: Runner, kind: str) -> None:
     path = runner.path(version, plural, body["metadata"]["name"])
     refused(runner.real.patch(path, pod_patch(kind, {"serviceAccountName": "admin"})), ACCOUNT)
     refused(runner.real.patch(path, pod_patch(kind, {"hostPID": True})), HOST)
-    refused(runner.real.patch(path, pod_patch(kind, {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]})), MOUNTS)
+    refused(runner.real.patch(path, pod_patch(kind, {"volumes": [{"name": "s", "emptyDir": {}}]})), MOUNTS)
     refused(runner.real.post(runner.path(version, plural), manifest(kind)), f"no runbook creates a bare {kind}")
+
+
+@pytest.fixture(scope="module")
+def rollback(runner: Runner) -> Identity:
+    """The account of a family that may bring back what a workload mounted, with all other rights there are."""
+    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:rollback-deployment.{runner.shop.namespace}"
+    return runner.admin.impersonating(user, RUNNERS_GROUP, "system:masters")
+
+
+ROLLED_BACK: dict[str, Json] = {
+    "volumes and mounts": {
+        "volumes": [*POD["volumes"], {"name": "s", "secret": {"secretName": "s"}}],
+        **container(volumeMounts=[{"name": "s", "mountPath": "/s"}]),
+    },
+    "a claim": {"volumes": [*POD["volumes"], {"name": "c", "persistentVolumeClaim": {"claimName": "old"}}]},
+    "a container more": {"containers": [*POD["containers"], {"name": "more", "image": "more"}]},
+    "a container less": {"containers": POD["containers"][:1]},
+}
+BEYOND: dict[str, tuple[Json, str]] = {
+    "its account": CHANGES["another account"],
+    "its host": CHANGES["the host's network"],
+    "its host's files": CHANGES["the host's files"],
+    "a port of its host": CHANGES["a port of the host"],
+    "its user": CHANGES["another user"],
+    "a container's privileges": CHANGES["privileges"],
+    "a freer container": (
+        {"containers": [*POD["containers"], {"name": "m", "image": "m", "securityContext": {"privileged": True}}]},
+        SECURITY,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ROLLED_BACK)
+def test_a_rollback_brings_back_what_was_mounted(runner: Runner, rollback: Identity, change: str) -> None:
+    body, path = manifest("Deployment"), runner.path("apps/v1", "deployments")
+    allowed(runner.admin.post(path, body))
+    patch = pod_patch("Deployment", ROLLED_BACK[change])
+    allowed(rollback.patch(f"{path}/{body['metadata']['name']}?dryRun=All", patch))
+    refused(runner.real.patch(f"{path}/{body['metadata']['name']}?dryRun=All", patch), MOUNTS)
+
+
+@pytest.mark.parametrize("change", BEYOND)
+def test_but_no_power_with_it(runner: Runner, rollback: Identity, change: str) -> None:
+    patch, words = BEYOND[change]
+    body, path = manifest("Deployment"), runner.path("apps/v1", "deployments")
+    allowed(runner.admin.post(path, body))
+    refused(rollback.patch(f"{path}/{body['metadata']['name']}", pod_patch("Deployment", patch)), words)
 
 
 @pytest.mark.parametrize("kind", WORKLOADS)
