@@ -45,7 +45,7 @@ def plan(of: str = PLAN, *, quorum: int = 1, **changes: Any) -> Json:
 
 @dataclass(frozen=True)
 class Place:
-    """An opted-in namespace where alice and dave may ask, and bob and carol may approve."""
+    """An opted-in namespace where alice and dave may ask, bob and carol may approve, and dave may break the glass."""
 
     installation: Installation
     namespace: str
@@ -75,9 +75,9 @@ class Place:
             },
         }
 
-    def execution(self, phase: str = "", **spec: Any) -> "Execution":
-        """A new execution that alice asked for, moved to a phase if one is given."""
-        made = self.person("alice").post(self.path, self.request(**spec))
+    def execution(self, phase: str = "", *, by: str = "alice", **spec: Any) -> "Execution":
+        """A new execution that alice asked for, or somebody else, moved to a phase if one is given."""
+        made = self.person(by).post(self.path, self.request(by=by, **spec))
         assert made.ok, made
         execution = Execution(self, made.body["metadata"]["name"])
         if phase:
@@ -94,6 +94,7 @@ def place(installation: Installation) -> Iterator[Place]:
         installation.bind(person, "interlock-requester", name)
     for person in ("bob", "carol"):
         installation.bind(person, "interlock-approver", name)
+    installation.bind("dave", "interlock-break-glass", name)
     yield Place(installation, name)
     installation.admin.delete(f"/api/v1/namespaces/{name}")
 
@@ -160,7 +161,7 @@ class Execution:
     def decide(self, who: str, verdict: str, subject: str = "", **changes: Any) -> Answer:
         """A decision cast by somebody, about what stands now unless told otherwise."""
         if not subject:
-            about_plan = verdict in {"Approve", "Deny"}
+            about_plan = verdict in {"Approve", "BreakGlass", "Deny"}
             subject = self.status()["plan"]["digest"] if about_plan else self.head()
         decision = {"by": who, "verdict": verdict, "subject": subject, **changes}
         return self.append(self.place.person(who), decision)

@@ -12,7 +12,7 @@ from interlock.cli.errors import CommandError, Refused, as_usage
 from interlock.cli.executions import Seen
 from interlock.crds.execution import TERMINAL, Cancellation, Decision
 
-Verdict = Literal["Approve", "Deny", "Confirm", "Resume", "Undo"]
+Verdict = Literal["Approve", "BreakGlass", "Deny", "Confirm", "Resume", "Undo"]
 MEANINGS: Mapping[Verdict, str] = {
     "Confirm": "it has been done: go on with what follows",
     "Resume": "go on with it from here: look again, and do what is still to be done",
@@ -123,7 +123,10 @@ def _explained(refused: Refused, cluster: Cluster, found: Seen, subject: str, wh
         return CommandError(f"what you were shown has changed meanwhile, so nothing was decided. {refused}", way_out)
     way_out = refused.way_out
     if refused.status == 403:
-        way_out = f"You are {who}. Deciding takes the role interlock-approver, and never your own request."
+        way_out = (
+            f"You are {who}. Deciding takes the role interlock-approver, and never your own request; in an emergency,"
+            f" with the role interlock-break-glass: kubectl interlock break-glass {found.named}"
+        )
     elif refused.status == 409:
         way_out = "Somebody wrote at the same moment: look again and decide again."
     return Refused(refused.status, refused.message, way_out)

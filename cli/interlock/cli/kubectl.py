@@ -87,6 +87,30 @@ def approve(
     say(f"watch it: interlock execution watch {found.named}")
 
 
+@app.command("break-glass")
+def break_glass(
+    name: Name,
+    *,
+    reason: Annotated[str, typer.Option("--comment", "-m", help="Why nobody else can approve.", metavar="TEXT")],
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    yes: Yes = False,
+) -> None:
+    """Approves your own request, where the plan is of low risk and nobody else is there.
+
+    Takes the verb breakglass (the role interlock-break-glass). It raises an alarm, and stays in the record for ever.
+    """
+    cluster = connect(context, kubeconfig, namespace)
+    found = read_execution(cluster, name)
+    decisions.demand_offered(found)
+    _show_plan(cluster, found)
+    if not yes:
+        _ask(f"Break the glass as {cluster.whoami()}, approving your own request? An alarm is raised.")
+    who = decisions.decide(cluster, found, "BreakGlass", found.plan.digest, reason)
+    say(f"approved by {who}, who had asked: {found.plan.digest}")
+
+
 @app.command()
 def deny(
     name: Name, *, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "", comment: Comment = ""

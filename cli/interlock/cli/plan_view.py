@@ -98,7 +98,9 @@ def _offer(found: Seen) -> Iterator[tuple[str, str]]:
     yield "made", plan.made_at + (f", after {status.replans} voided" if status and status.replans else "")
     left = (datetime.fromisoformat(plan.expires_at) - datetime.now(UTC)).total_seconds()
     yield "offered until", f"{plan.expires_at} ({duration(left) + ' left' if left > 0 else 'over'})"
-    given = [d.by for d in found.execution.spec.decisions if d.subject == plan.digest and d.verdict == "Approve"]
+    decisions = found.execution.spec.decisions
+    given = [d.by for d in decisions if d.subject == plan.digest and d.verdict in {"Approve", "BreakGlass"}]
+    yield "break glass", "; ".join(f"{d.by}: {d.comment}" for d in decisions if d.verdict == "BreakGlass")
     yield "approvals", f"{len(given)} of {plan.quorum}" + (f": {', '.join(given)}" if given else "")
 
 

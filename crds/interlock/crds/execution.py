@@ -13,7 +13,7 @@ from interlock.crds.causes import CauseName
 from interlock.crds.digest import digest
 from interlock.crds.journal import Entry
 from interlock.crds.names import AUDIT_FINALIZER
-from interlock.crds.runbook import StepName
+from interlock.crds.runbook import Risk, StepName
 from interlock.crds.types import (
     PROSE_PATTERN,
     Digest,
@@ -137,10 +137,11 @@ class Decision(Model):
     subject: Digest = Field(
         description="What it is about: the plan's digest, or while a person is awaited that of the journal's head."
     )
-    verdict: Literal["Approve", "Deny", "Confirm", "Resume", "Undo"] = Field(
-        description="Approve or Deny a plan; Confirm that the step happened, Resume with it, or Undo."
+    verdict: Literal["Approve", "BreakGlass", "Deny", "Confirm", "Resume", "Undo"] = Field(
+        description="Approve or Deny a plan; BreakGlass to approve one's own, of low risk, in an emergency; Confirm"
+        " that the step happened, Resume with it, or Undo."
     )
-    comment: Message = Field(default="", description="Why.")
+    comment: Message = Field(default="", description="Why; demanded of BreakGlass.")
 
 
 class Cancellation(Model):
@@ -227,6 +228,7 @@ class Plan(Model):
     made_at: Time = Field(description="When it was made; times that steps write are this one.")
     expires_at: Time = Field(description="When the offer ends.")
     quorum: Annotated[int, Field(ge=1, le=8)] = Field(description="Approvals needed.")
+    risk: Risk = Field(default="High", description="Risk of the runbook.")
     steps: Annotated[list[PlannedStep], Field(max_length=32)] = Field(description="In the order in which they run.")
     verification: Annotated[list[Line], Field(max_length=16)] = Field(
         default=[], description="What must hold afterwards, or everything is undone."
@@ -246,9 +248,9 @@ class Fence(Model):
 class Condition(Model):
     """One aspect of an execution."""
 
-    type: Literal["Drifted", "Held", "Progressing", "Archived"] = Field(
+    type: Literal["Drifted", "Held", "Progressing", "BreakGlass", "Archived"] = Field(
         description="Drifted: the cluster differs from the plan. Held: approved, but something keeps it from starting."
-        " Progressing: how far a long step has come."
+        " Progressing: how far a long step has come. BreakGlass: who asked has approved it as well."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so.")
     reason: Word = Field(description="Reason in one CamelCase word.")

@@ -137,9 +137,11 @@ _APPROVALS = (
     Rule(
         "",
         f"!has(self.status) || !(self.status.phase in {listed(APPROVED_ONLY)}) || (has(self.status.plan)"
-        " && self.spec.decisions.filter(d, d.verdict == 'Approve' && d.subject == self.status.plan.digest"
-        " && d.by != self.spec.requestedBy).size() >= self.status.plan.quorum)",
-        "this phase needs status.plan.quorum approvals, by others than the requester, of exactly status.plan.digest",
+        " && self.spec.decisions.filter(d, d.subject == self.status.plan.digest && (d.by != self.spec.requestedBy"
+        " ? d.verdict == 'Approve' : d.verdict == 'BreakGlass' && self.status.plan.risk == 'Low'))"
+        ".size() >= self.status.plan.quorum)",
+        "this phase needs status.plan.quorum approvals, by others than the requester, of exactly status.plan.digest;"
+        " only where the plan's risk is Low does BreakGlass of the requester count as one",
     ),
     Rule(
         "",

@@ -310,7 +310,9 @@ REFUSED_GROUPS = frozenset(
 )
 REFUSED_RESOURCES = frozenset({"secrets", "serviceaccounts", "podtemplates", "bindings"})
 REFUSED_SUBRESOURCES = frozenset({"token", "exec", "attach", "portforward", "proxy", "ephemeralcontainers", "binding"})
-REFUSED_VERBS = frozenset({"impersonate", "escalate", "bind", "approve", "execute", "deletecollection"})
+REFUSED_VERBS = frozenset(
+    {"impersonate", "escalate", "bind", "approve", "breakglass", "execute", "loosen", "deletecollection"}
+)
 
 
 def refused_power(rule: PolicyRule) -> str | None:

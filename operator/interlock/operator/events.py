@@ -11,7 +11,7 @@ from interlock.operator.api import Api, ApiError
 
 log = logging.getLogger(__name__)
 
-_WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired"})
+_WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired", "BreakGlass"})
 _FOLLOWS = frozenset({"Pending", "Planning", "Approved", "Running", "Verifying"})
 """Phases that nobody needs to be told of: they follow by themselves from what was told."""
 _NOTE_BYTES = 1024
@@ -34,15 +34,21 @@ class Events:
         if status is None or status.phase == before:
             return
         _count(execution, status)
-        if status.phase in _FOLLOWS:
-            return
+        if before == "AwaitingApproval" and (alarm := _broken_glass(status)):
+            metrics.BREAK_GLASS.inc()
+            log.warning("%s: %s", execution.key, alarm)
+            await self._post(execution, "BreakGlass", alarm)
+        if status.phase not in _FOLLOWS:
+            await self._post(execution, status.phase, _note(execution, status))
+
+    async def _post(self, execution: RunbookExecution, reason: str, note: str) -> None:
         try:
             path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
-            await self._api.create(path, self._event(execution, status.phase, _note(execution, status)))
+            await self._api.create(path, self._event(execution, reason, note))
         except ApiError as error:
-            log.warning("%s: event %s not posted: %s", execution.key, status.phase, error)
+            log.warning("%s: event %s not posted: %s", execution.key, reason, error)
 
-    def _event(self, execution: RunbookExecution, phase: str, message: str) -> dict[str, object]:
+    def _event(self, execution: RunbookExecution, reason: str, message: str) -> dict[str, object]:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return {
             "apiVersion": "events.k8s.io/v1",
@@ -52,9 +58,9 @@ class Events:
             "reportingController": "interlock.dev/operator",
             "reportingInstance": self._identity,
             "action": "Reconcile",
-            "reason": phase,
+            "reason": reason,
             "note": message.encode()[:_NOTE_BYTES].decode(errors="ignore"),
-            "type": "Warning" if phase in _WARNINGS else "Normal",
+            "type": "Warning" if reason in _WARNINGS else "Normal",
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": "RunbookExecution",
@@ -63,6 +69,11 @@ class Events:
                 "uid": execution.uid,
             },
         }
+
+
+def _broken_glass(status: RunbookExecutionStatus) -> str:
+    """Who approved their own request, if somebody did."""
+    return next((c.message for c in status.conditions if (c.type, c.status) == ("BreakGlass", "True")), "")
 
 
 def _note(execution: RunbookExecution, status: RunbookExecutionStatus) -> str:

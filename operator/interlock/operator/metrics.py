@@ -41,6 +41,7 @@ PASS_SECONDS = _histogram("pass_seconds", "Duration of one pass over one executi
 
 PHASES = _counter("phases_entered_total", "Phases that executions have entered.", "phase", "family")
 REFUSALS = _counter("refusals_total", "Executions that a gate or the API server refused, by reason.", "reason")
+BREAK_GLASS = _counter("break_glass_total", "Plans that were approved by who had asked, in an emergency.")
 APPROVAL_TO_END = _histogram(
     "approval_to_end_seconds", "From the approval of a plan to its end.", "phase", buckets=_LONG_SECONDS
 )

@@ -70,6 +70,7 @@ async def draft_plan(
         made_at=about.made_at,
         expires_at=expires_at or timestamp(now + timedelta(seconds=spec.approval.expires_after_seconds)),
         quorum=needed,
+        risk=spec.risk,
         steps=planned,
         verification=_verification(about.runbook),
         revert_after_seconds=spec.revert_after_seconds,

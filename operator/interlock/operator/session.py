@@ -130,6 +130,9 @@ class Session:
         """Something happened."""
         self.pending.append(event)
         self.state = core.apply(self.state, event, self.clock())
+        if breaker := event.data.get("breakGlass"):
+            message = f"{breaker} approved their own request: {event.data.get('reason', '')}"
+            self.set_condition("BreakGlass", True, "SelfApproved", message)
 
     def set_condition(self, kind: str, holds: bool, reason: str, message: str) -> None:
         """Sets a condition; what changes is shown with the next write, or at the next pause."""
@@ -164,6 +167,7 @@ class Session:
             observe_only=self.observed,
             decisions=tuple(spec.decisions),
             requested_by=spec.requested_by,
+            low_risk=runbook is not None and runbook.spec.risk == "Low",
             cancelled=self._cancelled(),
             quorum=self.plan.quorum if self.plan else 1,
             expires_at=core.parse_time(self.plan.expires_at) if self.plan else None,

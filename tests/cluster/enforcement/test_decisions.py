@@ -1,7 +1,7 @@
 """Who may decide, when, about what; and who may stop it."""
 
 import pytest
-from tests.support.executions import PLAN, Place, allowed, digest, plan, refused
+from tests.support.executions import PLAN, Execution, Place, allowed, digest, plan, refused
 from tests.support.identity import JSON_PATCH
 
 
@@ -80,6 +80,61 @@ class TestApproving:
             name, "system:serviceaccounts:interlock-runners", "system:masters"
         )
         assert execution.append(runner, {"by": name, "verdict": "Approve", "subject": PLAN}).status == 403
+
+
+class TestBreakingTheGlass:
+    WHY = "nobody else is awake"
+
+    @staticmethod
+    def offered(shop: Place, by: str = "dave", risk: str = "Low", quorum: int = 1) -> Execution:
+        execution = shop.execution(by=by)
+        allowed(execution.move("AwaitingApproval", plan=plan(risk=risk, quorum=quorum)))
+        return execution
+
+    def test_who_asked_approves_what_is_of_low_risk(self, shop: Place) -> None:
+        execution = self.offered(shop)
+        refused(execution.decide("dave", "Approve"), "who asked does not decide")
+        refused(execution.move("Running"), "approvals, by others than the requester")
+        allowed(execution.decide("dave", "BreakGlass", comment=self.WHY))
+        allowed(execution.move("Running"))
+
+    @pytest.mark.parametrize("risk", ["Medium", "High"])
+    def test_and_nothing_else(self, shop: Place, risk: str) -> None:
+        execution = self.offered(shop, risk=risk)
+        words = "BreakGlass is for plans of low risk only"
+        refused(execution.decide("dave", "BreakGlass", comment=self.WHY), words)
+
+    def test_it_takes_a_right_of_its_own(self, shop: Place) -> None:
+        execution = self.offered(shop, by="alice")
+        words = "you need the verb breakglass on runbooks.interlock.dev restart-deployment-1.0.0"
+        refused(execution.decide("alice", "BreakGlass", comment=self.WHY), words)
+
+    @pytest.mark.parametrize("who", ["bob", "dave"])
+    def test_it_is_for_ones_own_request(self, shop: Place, who: str) -> None:
+        words = "BreakGlass is for who asked"
+        refused(self.offered(shop, by="alice").decide(who, "BreakGlass", comment=self.WHY), words)
+
+    @pytest.mark.parametrize("comment", ["", " ", "..."])
+    def test_it_says_why(self, shop: Place, comment: str) -> None:
+        refused(self.offered(shop).decide("dave", "BreakGlass", comment=comment), "BreakGlass says why")
+
+    def test_it_counts_as_one_approval(self, shop: Place) -> None:
+        execution = self.offered(shop, quorum=2)
+        allowed(execution.decide("dave", "BreakGlass", comment=self.WHY))
+        refused(execution.move("Running"), "approvals, by others than the requester")
+        allowed(execution.decide("bob", "Approve"))
+        allowed(execution.move("Running"))
+
+    def test_not_after_the_plan_has_changed(self, shop: Place) -> None:
+        execution = self.offered(shop)
+        allowed(execution.move("Planning"))
+        allowed(execution.move("AwaitingApproval", plan=plan(digest("c"), risk="Low")))
+        refused(execution.decide("dave", "BreakGlass", PLAN, comment=self.WHY), "subject must be what stands now")
+
+    @pytest.mark.parametrize("phase", ["Pending", "Running", "AwaitingPerson"])
+    def test_only_while_approval_is_awaited(self, shop: Place, phase: str) -> None:
+        execution = shop.execution(phase, by="dave")
+        assert not execution.decide("dave", "BreakGlass", PLAN, comment=self.WHY).ok
 
 
 class TestDenying:

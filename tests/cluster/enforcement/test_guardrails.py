@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support.executions import Execution, Place, allowed, refused
+from tests.support.executions import Execution, Place, allowed, plan, refused
 from tests.support.installation import API
 from tests.support.waiting import eventually
 
@@ -50,6 +50,15 @@ def test_more_approvals_than_the_plan_asks_for(shop: Place, guard: Guard) -> Non
     wait_until_refused(execution, f"guardrail {name} demands 2 approvals of this plan, it has 1")
     allowed(execution.decide("carol", "Approve"))
     allowed(execution.move("Running"))
+
+
+def test_broken_glass_counts_as_one(shop: Place, guard: Guard) -> None:
+    execution = shop.execution(by="dave")
+    allowed(execution.move("AwaitingApproval", plan=plan(risk="Low")))
+    allowed(execution.decide("dave", "BreakGlass", comment="nobody else is awake"))
+    allowed(execution.move("Running", dry_run=True))
+    name = guard(approvals=2)
+    wait_until_refused(execution, f"guardrail {name} demands 2 approvals of this plan, it has 1")
 
 
 def test_what_runs_already_is_not_held_up(shop: Place, guard: Guard) -> None:

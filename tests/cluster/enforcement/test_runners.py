@@ -154,7 +154,10 @@ def test_every_kind_of_workload_keeps_it(runner: Runner, kind: str) -> None:
     path = runner.path(version, plural, body["metadata"]["name"])
     refused(runner.real.patch(path, pod_patch(kind, {"serviceAccountName": "admin"})), ACCOUNT)
     refused(runner.real.patch(path, pod_patch(kind, {"hostPID": True})), HOST)
-    refused(runner.real.patch(path, pod_patch(kind, {"volumes": [{"name": "s", "emptyDir": {}}]})), MOUNTS)
+    refused(
+        runner.real.patch(path, pod_patch(kind, {"volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory"}}]})),
+        MOUNTS,
+    )
     refused(runner.real.post(runner.path(version, plural), manifest(kind)), f"no runbook creates a bare {kind}")
 
 

@@ -9,6 +9,23 @@ FAILING = {"name": "check", "action": "assert", "with": {"expression": signalled
 SCALING: Json = {"name": "scale", "action": "scale", "with": {"replicas": "3"}}
 
 
+def test_broken_glass_is_marked_for_ever(scene: Scene) -> None:
+    scene.installation.bind(scene.requester.name, "interlock-break-glass", scene.namespace)
+    scene.ask(runbook("test-glass", [SCALING]))
+    decision = {"by": scene.requester.name, "subject": scene.offered().digest, "verdict": "BreakGlass"}
+    allowed(scene.append_decision({**decision, "comment": "nobody else is awake"}, scene.requester))
+    done = scene.reaches("Succeeded")
+    approved = next(entry.details() for entry in done.journal if entry.event == "Approved")
+    assert (approved["by"], approved["breakGlass"]) == ([scene.requester.name], scene.requester.name)
+    assert approved["reason"] == "nobody else is awake"
+    assert done.status is not None
+    marks = [c for c in done.status.conditions if c.type == "BreakGlass"]
+    assert [(c.status, c.reason) for c in marks] == [("True", "SelfApproved")]
+    path = f"/apis/events.k8s.io/v1/namespaces/{scene.namespace}/events"
+    alarms = [e for e in scene.admin.get(path).body["items"] if e["reason"] == "BreakGlass"]
+    assert [(e["type"], e["regarding"]["name"]) for e in alarms] == [("Warning", done.name)]
+
+
 def test_stop_leaves_what_was_done(scene: Scene) -> None:
     scene.ask(runbook("test-stop", [SCALING, {**FAILING, "onFailure": "Stop"}, labelling("after")]))
     scene.approve()

@@ -22,6 +22,7 @@ class Request:
     observe_only: bool
     decisions: tuple[Decision, ...]
     requested_by: str
+    low_risk: bool
     cancelled: str | None
     quorum: int
     expires_at: datetime | None
@@ -30,16 +31,16 @@ class Request:
     head: str
 
     def approvers(self, plan: str) -> tuple[str, ...]:
-        """Who approved exactly this plan; the requester never counts."""
-        return tuple(
-            sorted(
-                {
-                    d.by
-                    for d in self.decisions
-                    if d.subject == plan and d.verdict == "Approve" and d.by != self.requested_by
-                }
-            )
-        )
+        """Who approved exactly this plan; the requester counts only by breaking the glass."""
+        others = {
+            d.by for d in self.decisions if d.subject == plan and d.verdict == "Approve" and d.by != self.requested_by
+        }
+        return tuple(sorted({*others, self.requested_by} if self.broken_glass(plan) else others))
+
+    def broken_glass(self, plan: str) -> Decision | None:
+        """The requester's own approval of exactly this plan, where something of low risk is done."""
+        own = (d for d in self.decisions if d.subject == plan and d.verdict == "BreakGlass")
+        return next((d for d in own if d.by == self.requested_by and self.low_risk and not self.handover), None)
 
     def denier(self, plan: str) -> Decision | None:
         """Who denied exactly this plan."""
@@ -185,8 +186,15 @@ def _before_start(state: State, request: Request, now: datetime) -> Next:
     if request.handover:
         return end("HandedOver", "TakenOver", f"taken over by {', '.join(approvers)}")
     if not state.approved:
-        return Append(Event(event="Approved", data={"by": list(approvers), "plan": state.plan}))
+        return Append(_approved(request, state.plan, approvers))
     return Start()
+
+
+def _approved(request: Request, plan: str, approvers: tuple[str, ...]) -> Event:
+    """Who approved stands in the journal for ever, and so does it that somebody approved their own request."""
+    broken = request.broken_glass(plan)
+    mark = {"breakGlass": broken.by, "reason": safe_message(broken.comment)} if broken else {}
+    return Event(event="Approved", data={"by": list(approvers), "plan": plan, **mark})
 
 
 def _started(state: State, request: Request, now: datetime) -> Next:
