@@ -54,25 +54,34 @@ class Cluster:
         Raises:
             Refused: the API server says no, or does not answer; the message is its own.
         """
+        answer: Object = json.loads(self._send(method, path, body, query or {}, content, "application/json") or b"{}")
+        return answer
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """An answer that is no JSON, such as a log; raises Refused."""
+        return self._send("GET", path, None, query, "application/json", "*/*").decode("utf-8", errors="replace")
+
+    def _send(  # noqa: PLR0917 - one call site each
+        self, method: Method, path: str, body: object, query: Mapping[str, str], content: str, accept: str
+    ) -> bytes:
         serialized = self.api.param_serialize(
             method,
             path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content},
+            query_params=list(query.items()),
+            header_params={"Accept": accept, "Content-Type": content},
             body=body,
             auth_settings=["BearerToken"],
         )
         try:
             response = self.api.call_api(*serialized, _request_timeout=TIMEOUT_SECONDS)
-            raw: bytes = response.read() or b"{}"
+            raw: bytes = response.read() or b""
         except ApiException as error:
             raise _refused(error.status or 0, str(error.body or error.reason)) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Refused(0, f"no answer from {self.api.configuration.host}: {error}", _WAYS_OUT[0]) from error
         if response.status >= 300:
             raise _refused(response.status, raw.decode(errors="replace"))
-        answer: Object = json.loads(raw)
-        return answer
+        return raw
 
     def get(self, path: str) -> Object:
         """One object; raises Refused."""

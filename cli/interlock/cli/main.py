@@ -49,6 +49,8 @@ class Interlock(Root):
         "execution": ("interlock.cli.execution", "Ask for a runbook, and watch what comes of it."),
         "incident": ("interlock.cli.incident", "What the agents make of the alerts."),
         "diagnose": ("interlock.cli.diagnose", "Say what is wrong in a snapshot, and what would be proposed."),
+        "snapshot": ("interlock.cli.snapshot", "Write a namespace as files, to look at it elsewhere and later."),
+        "topology": ("interlock.cli.topology", "Show who depends on whom in a namespace."),
         "eval": ("interlock.cli.evaluate", "Score the diagnosis on snapshots whose fault is known."),
         "audit": ("interlock.cli.audit.command", "What was done, by whom and why; and that the record is whole."),
         "alert": ("interlock.cli.alert", "Simulate alerts."),
