@@ -171,7 +171,8 @@ def install(lab: Lab) -> Installation:
     with _locked(lab):
         if not done.exists():
             _apply_all(lab)
-            wait_for_policies(Identity.load(lab.kubeconfig))
+            wait_for_policies(admin := Identity.load(lab.kubeconfig))
+            count_executions(admin, SYSTEM_NAMESPACE)
             done.touch()
     return Installation(lab)
 
@@ -201,7 +202,6 @@ def wait_for_policies(admin: Identity) -> None:
         who = admin.impersonating(user, *filter(None, (group, "system:masters")))
         _wait_until_refused(who, "/api/v1/namespaces", space)
     binding = binding_of("probe", "view", None, {"kind": "User", "name": AGENTS_USER})
-    count_executions(admin, SYSTEM_NAMESPACE)
     _wait_until_refused(admin, f"{RBAC}/clusterrolebindings", binding)
     ledgers = f"{API}/namespaces/{SYSTEM_NAMESPACE}/ledgers"
     _wait_until_refused(admin, ledgers, new_ledger("ns.probe", SYSTEM_NAMESPACE, LedgerSpec()))

@@ -92,11 +92,13 @@ def left_behind(admin: Identity) -> list[str]:
     return [name for name in names if "interlock" in name and not name.startswith(people)]
 
 
-def goes(admin: Identity, namespace: str) -> None:
-    """The namespace can be deleted: nothing in it is held."""
-    path = f"/api/v1/namespaces/{namespace}"
-    admin.delete(path)
-    eventually(f"{namespace} to be gone", lambda: admin.get(path).status == 404)
+def go(admin: Identity, *namespaces: str) -> None:
+    """Namespaces can be deleted: nothing in them is held."""
+    paths = [f"/api/v1/namespaces/{namespace}" for namespace in namespaces]
+    for path in paths:
+        assert admin.delete(path).ok
+    for path in paths:
+        eventually(f"{path} to be gone", lambda path=path: admin.get(path).status == 404)
 
 
 def test_an_upgrade_loses_nothing_and_an_end_strands_nothing(
@@ -137,8 +139,7 @@ def test_an_upgrade_loses_nothing_and_an_end_strands_nothing(
         assert [waits.archived(uid).phase for uid in uids] == ["Succeeded", "Succeeded", "Cancelled", "Cancelled"]
         assert half.workload()["spec"]["replicas"] == 1
     eventually("nothing to be left", lambda: not left_behind(admin))
-    for scene in (waits, runs, half, asked):
-        goes(admin, scene.namespace)
+    go(admin, *(scene.namespace for scene in (waits, runs, half, asked)))
 
 
 def test_what_no_operator_can_end_is_let_go_only_when_told_so_and_its_record_kept(
@@ -161,4 +162,4 @@ def test_what_no_operator_can_end_is_let_go_only_when_told_so_and_its_record_kep
     kept = [json.loads(line)["metadata"]["name"] for line in record.read_text().splitlines()]
     assert sorted(kept) == ["fix", "second"]
     eventually("nothing to be left", lambda: not left_behind(admin))
-    goes(admin, "orphan")
+    go(admin, "orphan")
