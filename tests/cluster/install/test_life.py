@@ -97,8 +97,7 @@ def go(admin: Identity, *namespaces: str) -> None:
     paths = [f"/api/v1/namespaces/{namespace}" for namespace in namespaces]
     for path in paths:
         assert admin.delete(path).ok
-    for path in paths:
-        eventually(f"{path} to be gone", lambda path=path: admin.get(path).status == 404)
+    eventually("all to be gone", lambda: all(admin.get(path).status == 404 for path in paths))
 
 
 def test_an_upgrade_loses_nothing_and_an_end_strands_nothing(
