@@ -29,7 +29,7 @@ MOST_STEPS = 8
 AS_DEPLOYED = {
     f"INTERLOCK_OPERATOR_{name.upper()}": str(OperatorSettings.model_fields[name].default)
     for name in ("lease_seconds", "poll_seconds", "drift_seconds")
-} | {"INTERLOCK_OPERATOR_SWEEP_SECONDS": "86400"}
+} | {"INTERLOCK_OPERATOR_SWEEP_SECONDS": "86400", "INTERLOCK_OPERATOR_SHOW_SECONDS": "86400"}
 """Waits are as long as they are by default; tests shorten them. What has ended stays while it is counted."""
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap"}
 

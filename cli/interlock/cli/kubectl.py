@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from interlock.cli import amending, decisions, screen
+from interlock.cli import limits as binding
 from interlock.cli.cluster import Cluster, executions_path
 from interlock.cli.errors import CommandError
 from interlock.cli.executions import Seen, read_execution
@@ -27,6 +28,7 @@ Decide what Interlock may do, as yourself.
     kubectl interlock journal NAME -n shop        what was done
     kubectl interlock confirm NAME -n shop        where a person is needed: or resume, or undo
     kubectl interlock amend NAME -n shop --set replicas=5
+    kubectl interlock limits -n shop              what is used of what may be done, and what is held up
 
 An approval holds for exactly the plan that you were shown: if the cluster changes before it starts, a new plan is
 offered and you are asked again.
@@ -228,6 +230,25 @@ def journal(
             say(f"ended as {found.phase}: {found.execution.status.message}".rstrip(": "))
     if not holds:
         raise typer.Exit(1)
+
+
+@app.command()
+def limits(
+    *, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "", output: Format = Output.table
+) -> None:
+    """Shows what binds a namespace now: guardrails, what is used of them, and what they hold up."""
+    cluster = connect(context, kubeconfig, namespace)
+    bodies = binding.guardrails(cluster, cluster.namespace)
+    waiting = list(binding.held(cluster, cluster.namespace))
+    if output is Output.json:
+        screen.as_json({"guardrails": bodies, "held": [dict(zip(HELD, row, strict=True)) for row in waiting]})
+        return
+    screen.table(("guardrail", "mode", "limit", "used", "frees up"), binding.rows(bodies), "no guardrail binds it")
+    say()
+    screen.table(HELD, waiting, "nothing is held up")
+
+
+HELD = ("execution", "reason", "message")
 
 
 def _show_plan(cluster: Cluster, found: Seen) -> None:

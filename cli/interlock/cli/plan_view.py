@@ -98,6 +98,11 @@ def _offer(found: Seen) -> Iterator[tuple[str, str]]:
     yield "made", plan.made_at + (f", after {status.replans} voided" if status and status.replans else "")
     left = (datetime.fromisoformat(plan.expires_at) - datetime.now(UTC)).total_seconds()
     yield "offered until", f"{plan.expires_at} ({duration(left) + ' left' if left > 0 else 'over'})"
+    if plan.managed_by:
+        yield "managed", f"{plan.managed_by} manages the target and will revert it: change Git as well"
+    if plan.autonomy is not None:
+        proven = f"{plan.autonomy.successes} verified successes here in {plan.autonomy.within_days} days"
+        yield "by itself", f"it needs no approval: {proven}, none failed since"
     decisions = found.execution.spec.decisions
     given = [d.by for d in decisions if d.subject == plan.digest and d.verdict in {"Approve", "BreakGlass"}]
     yield "break glass", "; ".join(f"{d.by}: {d.comment}" for d in decisions if d.verdict == "BreakGlass")

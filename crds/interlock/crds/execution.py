@@ -220,6 +220,13 @@ class PlannedStep(Model):
     note: Line = Field(default="", description="What it waits for or checks, or why it is skipped.")
 
 
+class Earned(Model):
+    """The track record by which a plan needs no approval."""
+
+    successes: Annotated[int, Field(ge=1)] = Field(description="Verified successes of this digest in this namespace.")
+    within_days: Annotated[int, Field(ge=1, le=90)] = Field(description="In so many days, and none failed since.")
+
+
 class Plan(Model):
     """Exactly what will be done; an approval names its digest and nothing else may run."""
 
@@ -227,7 +234,11 @@ class Plan(Model):
     target_uid: Uid = Field(description="Identity of the target.")
     made_at: Time = Field(description="When it was made; times that steps write are this one.")
     expires_at: Time = Field(description="When the offer ends.")
-    quorum: Annotated[int, Field(ge=1, le=8)] = Field(description="Approvals needed.")
+    quorum: Annotated[int, Field(ge=0, le=8)] = Field(description="Approvals needed; 0 only where autonomy is earned.")
+    autonomy: Earned | None = Field(default=None, description="Why it needs no approval.")
+    managed_by: Line = Field(
+        default="", description="Who puts the target back to what Git says, and so will revert what is changed there."
+    )
     risk: Risk = Field(default="High", description="Risk of the runbook.")
     steps: Annotated[list[PlannedStep], Field(max_length=32)] = Field(description="In the order in which they run.")
     verification: Annotated[list[Line], Field(max_length=16)] = Field(

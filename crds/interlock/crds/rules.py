@@ -131,6 +131,16 @@ _PLAN = (
         "self.phase != 'AwaitingApproval' || has(self.plan)",
         "AwaitingApproval offers a plan: set status.plan",
     ),
+    Rule(
+        "status.plan",
+        "self.quorum >= 1 || has(self.autonomy)",
+        "status.plan.quorum is at least 1, but for a plan whose autonomy is earned",
+    ),
+    Rule(
+        "status",
+        "self.phase != 'HandedOver' || !has(self.plan) || self.plan.quorum >= 1",
+        "a hand-over is always taken by a person",
+    ),
 )
 
 _APPROVALS = (

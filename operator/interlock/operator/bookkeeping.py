@@ -1,31 +1,80 @@
-"""Keeps the Ledgers true: what has ended, or is gone, holds nothing for long, whoever died before giving it back."""
+"""Keeps the Ledgers true and shows what they say: what has ended holds nothing for long, and guardrails show their use.
+
+What ends gives back by itself; this is for whoever died before. What is shown decides nothing.
+"""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from interlock.operator.api import ApiError
+from interlock.crds.guardrail import Guardrail, GuardrailStatus
+from interlock.crds.ledger import SHARED_LEDGER, ledger_of
+from interlock.crds.types import API_VERSION
+from interlock.operator.api import Api, ApiError, NotFound, Object
+from interlock.operator.core.shown import shown
 from interlock.operator.lease import Leadership, NotLeader
 from interlock.operator.ledgers import Ledgers
+from interlock.operator.session import Clock, utc_now
 
 log = logging.getLogger(__name__)
 
 
 class Bookkeeping:
-    """Sweeps the Ledgers."""
+    """Sweeps the Ledgers, and writes the status of Guardrails."""
 
-    def __init__(self, leadership: Leadership, ledgers: Ledgers) -> None:
+    def __init__(self, api: Api, leadership: Leadership, ledgers: Ledgers, clock: Clock = utc_now) -> None:
+        self._api = api
         self._leadership = leadership
         self._ledgers = ledgers
+        self._clock = clock
 
-    async def keep(self, seconds: float) -> None:
-        """Sweeps every so many seconds while this process leads, until cancelled; failures are logged."""
+    async def sweep_every(self, seconds: float) -> None:
+        """Sweeps while this process leads, until cancelled; failures are logged."""
+        await self._every(seconds, self._ledgers.sweep)
+
+    async def show_every(self, seconds: float) -> None:
+        """Shows what is used while this process leads, until cancelled; failures are logged."""
+        await self._every(seconds, self.show)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         await self._leadership.acquired.wait()
         while True:
             await asyncio.sleep(seconds)  # a new leader has more urgent work
             try:
                 self._leadership.fence()
-                await self._ledgers.sweep()
+                await work()
             except NotLeader:
                 continue
             except ApiError as error:
-                log.warning("the Ledgers are not swept, will try again: %s", error)
+                log.warning("the Ledgers are not kept, will try again: %s", error)
+
+    async def show(self) -> int:
+        """Writes the status of each guardrail that has changed; returns how many.
+
+        Raises:
+            NotLeader: somebody else works on it.
+            ApiError: the API server refuses, or does not answer.
+        """
+        specs = {_namespace(ledger.name): ledger.spec for ledger in await self._ledgers.all()}
+        count = 0
+        for body in await self._api.list(API_VERSION, "Guardrail", None):
+            status = shown(Guardrail.from_object(body), specs, self._clock(), body["metadata"]["generation"])
+            count += await self._write(body, status)
+        return count
+
+    async def _write(self, body: Object, status: GuardrailStatus) -> bool:
+        content = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if (body.get("status") or {}) == content:
+            return False
+        path = await self._api.path(API_VERSION, "Guardrail", None, body["metadata"]["name"], "status")
+        self._leadership.fence()
+        try:
+            await self._api.merge_patch(path, {"status": content})
+        except NotFound:
+            return False
+        return True
+
+
+def _namespace(ledger: str) -> str:
+    """Whose Ledger it is, empty for the shared one."""
+    return "" if ledger == SHARED_LEDGER else ledger.removeprefix(ledger_of(""))

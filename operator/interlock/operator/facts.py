@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
-from interlock.crds.execution import Plan, RunbookExecution
+from interlock.crds.execution import Earned, Plan, RunbookExecution
 from interlock.crds.guardrail import Guardrail, matching
 from interlock.crds.runbook import Runbook
 from interlock.crds.types import API_VERSION
 from interlock.operator.api import Api, ApiError, Forbidden, Object
 from interlock.operator.checks import Checks
+from interlock.operator.core.autonomy import demanded, earned
 from interlock.operator.core.claims import claim_of, replicas_of
 from interlock.operator.core.gates import REQUEST_GATES, Case, objection
 from interlock.operator.core.ledger import Horizon
@@ -120,6 +121,14 @@ class Facts:
             return ()
         return await self._ledgers.against(await self.asked(session, runbook, target, None))
 
+    async def autonomy(self, session: Session, runbook: Runbook) -> Earned | None:
+        """The track record that stands for an approval, where every guardrail allows that and it is long enough."""
+        demand = demanded(runbook, session.guardrails)
+        if demand is None:
+            return None
+        own = await self._ledgers.own(session.execution.namespace)
+        return earned(demand, runbook.digest(), own, self._clock())
+
     async def asked(self, session: Session, runbook: Runbook, target: Mapping[str, Any], plan: Plan | None) -> Asked:
         """What a start would take, and all that binds it; how much it touches is known once there is a plan."""
         claim = claim_of(session.execution, runbook, target, plan)
@@ -132,7 +141,8 @@ class Facts:
             if claim.nodes and any(radius.nodes_percent for radius in radii)
             else None,
         )
-        return Asked(claim, session.guardrails, session.horizon, totals)
+        autonomy = demanded(runbook, session.guardrails) if plan and plan.autonomy else None
+        return Asked(claim, session.guardrails, session.horizon, totals, autonomy)
 
     async def _replicas(self, namespace: str) -> int:
         kinds = ("Deployment", "StatefulSet")

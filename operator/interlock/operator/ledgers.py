@@ -125,6 +125,14 @@ class Ledgers:
         shared = await self._read(SHARED_LEDGER, fresh=fresh) if asked.shared else None
         return findings(asked, own.spec, shared.spec if shared else None, self._clock())
 
+    async def own(self, namespace: str) -> LedgerSpec:
+        """A namespace's Ledger as it stands.
+
+        Raises:
+            ApiError: it could not be read.
+        """
+        return (await self._read(ledger_of(namespace), fresh=True)).spec
+
     async def take(self, asked: Asked) -> Finding | None:
         """Takes all that a start needs, or nothing: then the strictest of what stands against it.
 
@@ -192,6 +200,14 @@ class Ledgers:
                 await self._surely(SHARED_LEDGER, lambda spec: core.let_go(spec, uid))
         async with self._lock(name):
             await self._surely(name, lambda spec: core.released(spec, uid, phase, self._clock()))
+
+    async def all(self) -> list[Ledger]:
+        """Every Ledger as it stands.
+
+        Raises:
+            ApiError: they could not be read.
+        """
+        return await self._store.all()
 
     async def sweep(self) -> int:
         """Gives back what is held by executions that have ended or are gone; returns how many there were.

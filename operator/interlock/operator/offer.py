@@ -5,15 +5,17 @@ from datetime import timedelta
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
+from interlock.crds.runbook import Runbook
 from interlock.operator.api import Forbidden, Invalid
 from interlock.operator.core import decide as core
 from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, objection
+from interlock.operator.core.gitops import manager_of
 from interlock.operator.core.limits import Finding
 from interlock.operator.core.state import parse_time
 from interlock.operator.effects import intend
 from interlock.operator.facts import Facts
 from interlock.operator.ledgers import Ledgers
-from interlock.operator.planning import Draft, draft_plan, quorum, subject, timestamp
+from interlock.operator.planning import Draft, Terms, draft_plan, quorum, subject, timestamp
 from interlock.operator.prepared import StepRefused
 from interlock.operator.record import Recorder
 from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
@@ -73,9 +75,19 @@ class Offers:
         if case.runbook is None or case.target is None or session.view is None:
             raise StepRefused("the runbook or the target is gone")
         about = subject(session.execution, case.runbook, session.view, case.target["metadata"]["uid"], made_at)
-        expires = offered.expires_at if offered else None
-        needed = quorum(about.runbook, session.guardrails)
-        return await draft_plan(self._steps, about, needed=needed, now=self._clock(), expires_at=expires)
+        # What is offered for approval stays so, although autonomy is earned meanwhile: that voids nobody's approval.
+        alone = offered is None or offered.autonomy is not None
+        earned = await self._facts.autonomy(session, case.runbook) if alone else None
+        terms = Terms(
+            quorum=0 if earned else quorum(about.runbook, session.guardrails),
+            autonomy=earned,
+            expires_at=offered.expires_at if offered else self._expires_at(case.runbook),
+            manager=manager_of(case.target),
+        )
+        return await draft_plan(self._steps, about, terms)
+
+    def _expires_at(self, runbook: Runbook) -> str:
+        return timestamp(self._clock() + timedelta(seconds=runbook.spec.approval.expires_after_seconds))
 
     async def watch(self, session: Session) -> Pause | None:
         """While a plan waits: is the fault still there, and would the same still be done?"""

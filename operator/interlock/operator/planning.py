@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import JsonValue
 
 from interlock.crds.digest import canonical, digest
-from interlock.crds.execution import Plan, PlannedObject, PlannedStep, RunbookExecution
+from interlock.crds.execution import Earned, Plan, PlannedObject, PlannedStep, RunbookExecution
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.parameters import parse_parameters
 from interlock.crds.rules import PLAN_BYTES
@@ -49,9 +49,18 @@ def subject(execution: RunbookExecution, runbook: Runbook, view: View, target_ui
     return Subject(execution, runbook, parameters(execution, runbook), target_uid, made_at, view)
 
 
-async def draft_plan(
-    steps: Steps, about: Subject, *, needed: int, now: datetime, expires_at: str | None = None
-) -> Draft:
+@dataclass(frozen=True)
+class Terms:
+    """What is offered beside the steps."""
+
+    quorum: int
+    expires_at: str
+    autonomy: Earned | None = None
+    manager: str = ""
+    """Who would put the target back."""
+
+
+async def draft_plan(steps: Steps, about: Subject, terms: Terms) -> Draft:
     """The plan as the cluster stands now. Computed again with the same `made_at`, it is the same unless that changed.
 
     Raises:
@@ -64,13 +73,17 @@ async def draft_plan(
         raise StepRefused(f"the plan has {len(nodes)} steps, more than {PLAN_STEPS}: loop over less at a time")
     prepared = await _prepare(steps, about, nodes)
     planned = [p.planned for p in prepared]
+    touched = any(step.object is not None and step.object.uid == about.target_uid for step in planned)
+    manager = terms.manager if touched else ""
     plan = Plan(
-        digest=plan_digest(about, planned, needed),
+        digest=plan_digest(about, planned, terms.quorum, manager),
         target_uid=about.target_uid,
         made_at=about.made_at,
-        expires_at=expires_at or timestamp(now + timedelta(seconds=spec.approval.expires_after_seconds)),
-        quorum=needed,
+        expires_at=terms.expires_at,
+        quorum=terms.quorum,
         risk=spec.risk,
+        autonomy=terms.autonomy,
+        managed_by=manager,
         steps=planned,
         verification=_verification(about.runbook),
         revert_after_seconds=spec.revert_after_seconds,
@@ -96,7 +109,7 @@ async def _prepare(steps: Steps, about: Subject, nodes: Sequence[Node]) -> list[
     return prepared
 
 
-def plan_digest(about: Subject, planned: list[PlannedStep], needed: int) -> str:
+def plan_digest(about: Subject, planned: list[PlannedStep], needed: int, manager: str = "") -> str:
     """What an approval names: the execution, its runbook, parameters, target and every step's effect."""
     execution = about.execution
     content: Mapping[str, JsonValue] = {
@@ -107,6 +120,7 @@ def plan_digest(about: Subject, planned: list[PlannedStep], needed: int) -> str:
         "parameters": dict(about.parameters),
         "madeAt": about.made_at,
         "quorum": needed,
+        **({"managedBy": manager} if manager else {}),
         "steps": [step.model_dump(mode="json", by_alias=True, exclude_none=True) for step in planned],
     }
     return digest(content)

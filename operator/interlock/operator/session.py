@@ -269,7 +269,7 @@ def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) 
         fields |= {"reason": state.trouble, "message": safe_message(state.trouble_message)}
     if plan is not None:
         given = next((len(_listed(e.details().get("by"))) for e in reversed(journal) if e.event == "Approved"), 0)
-        fields["approvals"] = f"{given if state.approved else 0}/{plan.quorum}"
+        fields["approvals"] = f"{given if state.approved else 0}/{plan.quorum}" if plan.quorum else "auto"
     return fields
 
 

@@ -28,6 +28,11 @@ class OperatorSettings(BaseSettings):
     keep_newest: int = Field(default=50, ge=0, description="Finished executions that stay in each namespace.")
     keep_days: float = Field(default=7, ge=0, description="How long a finished execution stays at most.")
     sweep_seconds: float = Field(default=300, gt=0, description="How often finished executions are cleared away.")
+    show_seconds: float = Field(
+        default=15,
+        gt=0,
+        description="How often guardrails show what is used of them; the default shard's operator does.",
+    )
     prometheus_url: str = Field(default="", description="Prometheus for promql checks; empty: such checks fail.")
     allow_unvetted: bool = Field(default=False, description="Run runbooks without an attestation. For labs only.")
     health_host: str = Field(default="127.0.0.1", description="Address of the health endpoint.")

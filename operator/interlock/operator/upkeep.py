@@ -24,6 +24,8 @@ class Upkeep:
     bookkeeping: Bookkeeping
     head_seconds: float
     sweep_seconds: float
+    show_seconds: float | None
+    """None: another shard's operator shows what is used."""
 
     @classmethod
     def of(
@@ -38,9 +40,10 @@ class Upkeep:
         return cls(
             Heads(api, leadership, archive, signer(settings)),
             Retention(api, leadership, keep),
-            Bookkeeping(leadership, ledgers),
+            Bookkeeping(api, leadership, ledgers),
             settings.head_seconds,
             settings.sweep_seconds,
+            settings.show_seconds if settings.shard == "" else None,
         )
 
     async def run(self) -> None:
@@ -48,7 +51,9 @@ class Upkeep:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.heads.keep(self.head_seconds), name="heads")
             group.create_task(self.retention.keep(self.sweep_seconds), name="retention")
-            group.create_task(self.bookkeeping.keep(self.sweep_seconds), name="bookkeeping")
+            group.create_task(self.bookkeeping.sweep_every(self.sweep_seconds), name="sweep")
+            if self.show_seconds is not None:
+                group.create_task(self.bookkeeping.show_every(self.show_seconds), name="show")
 
 
 def signer(settings: OperatorSettings) -> Signer:

@@ -64,7 +64,14 @@ class TestAStartNeedsApprovals:
         allowed(execution.move("Running"))
 
     def test_the_quorum_is_at_least_one(self, shop: Place) -> None:
-        refused(shop.execution().move("AwaitingApproval", plan=plan(quorum=0)), "status.plan.quorum")
+        refused(shop.execution().move("AwaitingApproval", plan=plan(quorum=0)), "status.plan.quorum is at least 1")
+
+    def test_a_track_record_counts_only_where_every_guardrail_lets_it(self, shop: Place) -> None:
+        earned = plan(quorum=0, autonomy={"successes": 9, "withinDays": 30})
+        execution = shop.execution()
+        allowed(execution.move("AwaitingApproval", plan=earned))
+        refused(execution.move("Running"), "guardrail default demands 1 approvals of this plan, it has 0")
+        refused(execution.move("HandedOver"), "a hand-over is always taken by a person")
 
     @pytest.mark.parametrize("phase", ["AwaitingApproval", "Approved", "Running"])
     def test_the_quorum_is_not_lowered_afterwards(self, shop: Place, phase: str) -> None:

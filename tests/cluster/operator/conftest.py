@@ -22,6 +22,7 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases/interlo
 UPKEEP = {
     "INTERLOCK_OPERATOR_HEAD_SECONDS": "1",
     "INTERLOCK_OPERATOR_SWEEP_SECONDS": "2",
+    "INTERLOCK_OPERATOR_SHOW_SECONDS": "1",
     "INTERLOCK_OPERATOR_KEEP_NEWEST": "4",
 }
 """What a cluster shows in minutes and days is shown in seconds."""

@@ -1,13 +1,17 @@
 """Limits on a cluster: what they hold up, what they refuse, and in which words."""
 
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.support.identity import Identity
 from tests.support.installation import API
 from tests.support.scene import Scene, scaling, signalled
 from tests.support.waiting import eventually
 
+from interlock.crds.guardrail import GuardrailStatus
 from interlock.crds.ledger import LedgerSpec
 from interlock.crds.names import SYSTEM_NAMESPACE
 
@@ -101,3 +105,59 @@ def test_what_is_used_up_is_refused_before_anybody_is_asked(scene: Scene) -> Non
         f" frees up at {frees_at:%Y-%m-%dT%H:%M:%SZ}"
     )
     assert status.plan is None, "nobody is asked to approve what may not start"
+
+
+@pytest.fixture
+def permissive(scene: Scene) -> Iterator[Scene]:
+    """Where the cautious default guardrail lets a runbook act by itself once it has succeeded."""
+    path = f"{API}/guardrails/default"
+    assert scene.admin.patch(path, {"spec": {"mode": "Auto", "autonomy": {"successes": 1}}}).ok
+    yield scene
+    assert scene.admin.patch(path, {"spec": {"mode": "Propose", "autonomy": None}}).ok
+
+
+def test_what_has_proven_itself_runs_by_itself_until_it_fails(permissive: Scene) -> None:
+    scene, proof = permissive, {"name": "few", "expression": "target.spec.replicas < 9", "message": "there are enough"}
+    ready = {"name": "ready", "expression": "target.spec.replicas != 4"}
+    book = scaling(preconditions=[proof], verification={"checks": [ready], "withinSeconds": 1})
+    scene.ask(book, {"replicas": "2"}, name="first")
+    scene.approve("first")
+    scene.ends("Succeeded", name="first")
+    for name, replicas, end in (("alone", "3", "Succeeded"), ("fails", "4", "Undone")):
+        assert scene.request(book, {"replicas": replicas}, name=name).ok
+        status = scene.ends(end, name=name)
+        assert status.plan is not None
+        assert (status.plan.quorum, status.approvals, scene.execution(name).spec.decisions) == (0, "auto", [])
+    assert scene.request(book, {"replicas": "5"}, name="again").ok
+    assert scene.offered("again").quorum == 1
+
+
+def test_what_git_manages_is_said_and_can_be_refused(scene: Scene) -> None:
+    flux = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
+    scene.change({"metadata": {"labels": flux}})
+    scene.ask(scaling(), {"replicas": "2"}, name="said")
+    assert scene.offered("said").managed_by == "Flux Kustomization flux-system/apps"
+    guard(scene.admin, scene.namespace, gitOps="Refuse")
+    status = scene.ends("Refused", name="said")
+    assert status.reason == "ManagedByGitOps"
+    assert "Flux Kustomization flux-system/apps manages Deployment" in status.message
+
+
+def test_guardrails_show_limits_and_use(scene: Scene) -> None:
+    name = guard(scene.admin, scene.namespace, budgets=[{"per": "Target", "limit": 3, "windowSeconds": 3600}])
+    scene.ask(scaling(), {"replicas": "2"})
+    scene.approve()
+    scene.ends("Succeeded")
+    path = f"{API}/guardrails/{name}"
+
+    def shown() -> GuardrailStatus | None:
+        found = GuardrailStatus.model_validate(scene.admin.get(path).body.get("status") or {})
+        return found if found.use else None
+
+    status = eventually("the use to be shown", shown)
+    assert status.limits == "3 starts in 1 h per Target"
+    assert status.use == "1/3 Deployment.apps/web: 3 starts in 1 h per Target"
+    assert status.observed_generation == 1
+    lab = scene.installation.lab
+    command = [str(lab.kubectl), f"--kubeconfig={lab.kubeconfig}", "get", "guardrail", name]
+    assert subprocess.check_output(command, text=True).count("3 starts in 1 h per Target") == 2

@@ -13,6 +13,7 @@ from interlock.crds.guardrail import Guardrail
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.crds.parameters import ParameterRefused, parse_parameters
 from interlock.crds.runbook import Runbook
+from interlock.operator.core.gitops import manager_of
 from interlock.operator.core.limits import LASTING, Finding, strictest
 
 
@@ -137,6 +138,16 @@ def not_stopped(case: Case) -> Objection | None:
     return None
 
 
+def not_managed_elsewhere(case: Case) -> Objection | None:
+    """Nobody puts back what would be changed, or no guardrail minds."""
+    manager = manager_of(case.target) if case.target else ""
+    refusing = [guardrail.name for guardrail in case.guardrails if guardrail.spec.git_ops == "Refuse"]
+    if manager and refusing and case.runbook and case.runbook.spec.allowed_paths:
+        message = f"guardrail {refusing[0]}: {manager} manages {case.spec.target} and would revert it; change it in Git"
+        return Objection("Refused", "ManagedByGitOps", message)
+    return None
+
+
 def within_limits(case: Case) -> Objection | None:
     """What could not start for long is not offered; what will soon be over is looked at when it is approved."""
     found = strictest(finding for finding in case.limits if finding.reason in LASTING)
@@ -153,6 +164,7 @@ REQUEST_GATES: tuple[Gate, ...] = (
     target_exists,  # the alert's word is a hint
     parameters_fit,  # the worst allowed value is survivable
     fault_is_proven,  # the cure would help
+    not_managed_elsewhere,  # it would last
     within_limits,  # nobody is asked to approve what may not start
 )
 """What must hold before a plan is offered and again before the first effect, in this order."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from interlock.crds.guardrail import SHARED, Budget, Concurrency, Guardrail
+from interlock.crds.guardrail import SHARED, Autonomy, Budget, Concurrency, Guardrail
 from interlock.crds.ledger import Claim, LedgerSpec
+from interlock.operator.core.autonomy import earned
 from interlock.operator.core.freeze import Unreadable, frozen
 from interlock.operator.core.ledger import Horizon, expires, held, is_full
 from interlock.operator.core.measures import NEVER, Measure, Reason, Traits, freeing, measures, unless
@@ -49,6 +50,8 @@ class Asked:
     guardrails: Sequence[Guardrail] = ()
     horizon: Horizon = field(default_factory=Horizon)
     totals: Totals = Totals()
+    autonomy: Autonomy | None = None
+    """The track record that stands for an approval."""
 
     @property
     def shared(self) -> bool:
@@ -68,7 +71,7 @@ def strictest(found: Iterable[Finding]) -> Finding | None:
 
 def findings(asked: Asked, own: LedgerSpec, shared: LedgerSpec | None, now: datetime) -> tuple[Finding, ...]:
     """All that stands against a start; `own` is the namespace's Ledger, `shared` is asked for where `asked` says so."""
-    found = list(_freezes(asked.guardrails, now))
+    found = [*_freezes(asked.guardrails, now), *_autonomy(asked, own, now)]
     if held(own, asked.claim.uid) is None:
         found += _locks(asked.claim, own)
         found += _full(own, asked.horizon, now)
@@ -84,6 +87,11 @@ def _reached(measured: Iterable[Measure]) -> Iterator[Finding]:
     for measure in measured:
         if measure.reached:
             yield Finding(measure.reason, measure.message, measure.frees_at)
+
+
+def _autonomy(asked: Asked, own: LedgerSpec, now: datetime) -> Iterator[Finding]:
+    if asked.autonomy is not None and earned(asked.autonomy, asked.claim.digest, own, now) is None:
+        yield Finding("AutonomyLost", "its track record no longer stands for an approval", now)
 
 
 def _locks(claim: Claim, own: LedgerSpec) -> Iterator[Finding]:

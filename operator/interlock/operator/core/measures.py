@@ -23,6 +23,7 @@ Reason = Literal[
     "BreakerOpen",
     "Frozen",
     "BlastRadiusReached",
+    "AutonomyLost",
 ]
 NEVER = datetime.max.replace(tzinfo=UTC)
 
