@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.operator.making import digest
+from tests.unit.operator.making import digest, runbook
 
 from interlock.crds.execution import Target
 from interlock.crds.guardrail import Guardrail, matching
 from interlock.crds.ledger import MAX_COUNTS, MAX_HOLDS, Claim, LedgerSpec
 from interlock.operator.core import ledger as core
+from interlock.operator.core.autonomy import demanded
 from interlock.operator.core.ledger import Horizon
 from interlock.operator.core.limits import Asked, Finding, Totals, findings, strictest
 from interlock.operator.core.measures import NEVER, uses
 
 START = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 EMPTY = LedgerSpec()
+PROVEN = runbook(preconditions=[{"name": "broken", "expression": "target.spec.paused", "message": "it is not"}])
 
 
 def guardrail(name: str = "calm", **spec: Any) -> Guardrail:
@@ -376,3 +378,33 @@ def test_what_is_used_is_shown_by_whom() -> None:
         ("2 at once per Namespace", "shop", 1),
         ("5 starts in 1 h per Requester", "alice", 2),
     }
+
+
+rails = st.builds(
+    lambda **spec: guardrail("drawn", **spec),
+    selector=st.sampled_from([{}, {"families": ["restart"]}, {"namespaces": ["bank"]}]),
+    mode=st.just("Auto"),
+    autonomy=st.builds(lambda n: {"successes": n}, st.integers(1, 3)),
+    budgets=st.lists(st.builds(budget, st.sampled_from(["Cluster", *SHARING]), st.integers(0, 2)), max_size=2),
+    coolDownSeconds=st.sampled_from([0, 60]),
+    breaker=st.none() | st.just({"repeats": 2, "windowSeconds": 600}),
+)
+
+
+@given(st.lists(rails, max_size=3), rails, st.integers(0, 3))
+def test_one_guardrail_more_only_tightens(present: list[Guardrail], more: Guardrail, starts: int) -> None:
+    """Whoever may only add guardrails can loosen nothing."""
+    books = Books(())
+    for number in range(starts):
+        books.start(claim(str(number)))
+        books.end(str(number))
+    books.guardrails = present
+    before = {(f.reason, f.message) for f in books.against(claim("next"))}
+    demand = demanded(PROVEN, books.asked(claim("next")).guardrails)
+    books.guardrails = [*present, more]
+    assert before <= {(f.reason, f.message) for f in books.against(claim("next"))}
+    stricter = demanded(PROVEN, books.asked(claim("next")).guardrails)
+    if present and demand is None and books.asked(claim("next")).guardrails != (more,):
+        assert stricter is None
+    if demand is not None and stricter is not None:
+        assert stricter.successes >= demand.successes

@@ -1,0 +1,117 @@
+"""What the Ledger costs: starts and ends that take and give back, beside as many plain conditional writes of its size.
+
+And whether the past slows it: the same after 10,000 executions that have ended.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from bench.figure import Figure, Goal, Result
+from bench.options import Options
+from bench.stand import Stand
+from interlock.crds.guardrail import Guardrail
+from interlock.crds.ledger import Claim, Hold, Ledger, LedgerSpec, ledger_of, new_ledger
+from interlock.crds.names import SYSTEM_NAMESPACE
+from interlock.crds.types import API_VERSION
+from interlock.operator.api import Api
+from interlock.operator.core import ledger as core
+from interlock.operator.core.ledger import Horizon
+from interlock.operator.core.limits import Asked
+from interlock.operator.lease import Leadership
+from interlock.operator.ledgers import Ledgers, LedgerStore
+from interlock.operator.session import utc_now
+
+CYCLES = 150
+PAST = 10_000
+GUARDRAIL = Guardrail.model_validate(
+    {
+        "name": "bench",
+        "spec": {
+            "budgets": [{"per": per, "limit": 1000, "windowSeconds": 3600} for per in ("Namespace", "Target")],
+            "concurrency": [{"per": "Namespace", "limit": 64}],
+            "coolDownSeconds": 1,
+            "breaker": {"failures": 100, "windowSeconds": 3600},
+        },
+    }
+)
+HORIZON = Horizon.of([GUARDRAIL])
+
+
+def results(stand: Stand, _options: Options) -> Iterator[Result]:
+    """Take and release against raw writes, with nothing counted and with an hour's work; and with a long past."""
+    before: float | None = None
+    for name, spec in (("empty", LedgerSpec()), ("past", past(PAST, minutes=5)), ("busy", past(100, minutes=0.5))):
+        cycles, raw = asyncio.run(_rates(stand, name, spec))
+        size = len(spec.model_dump_json()) / 1024
+        yield Figure(f"Ledger writes, {name} ({size:.0f} KiB)", cycles, raw, "raw conditional writes", "/s", Goal(0.8))
+        if name == "past" and before is not None:
+            yield Figure(f"the same after {PAST:,} executions", cycles, before, "after none", "/s", Goal(0.8))
+        before = before or cycles
+
+
+def claim(number: int) -> Claim:
+    """A start like many."""
+    return Claim(
+        uid=f"bench-{number}",
+        execution=f"fix-{number}",
+        namespace="bench",
+        target=f"Deployment.apps/service-{number % 20}",
+        family="restart-deployment",
+        risk="Low",
+        requester="system:serviceaccount:interlock-agents:interlock-agents",
+        digest="sha256:" + "a" * 64,
+    )
+
+
+def past(executions: int, *, minutes: float) -> LedgerSpec:
+    """What a Ledger holds after so many executions, one every so many minutes until now."""
+    spec, now = LedgerSpec(), datetime.now(UTC) - executions * timedelta(minutes=minutes)
+    for number in range(executions):
+        spec = core.taken(spec, claim(-number - 1), now, HORIZON, shared=False)
+        spec = core.released(spec, f"bench-{-number - 1}", "Succeeded", now)
+        now += timedelta(minutes=minutes)
+    return spec
+
+
+async def _rates(stand: Stand, name: str, spec: LedgerSpec) -> tuple[float, float]:
+    """Writes a second: by taking and giving back, and plain ones under the condition of the version read."""
+    async with _store(stand) as (api, store):
+        path = await api.path(API_VERSION, "Ledger", SYSTEM_NAMESPACE)
+        made = Ledger.from_object(await api.create(path, new_ledger(ledger_of(name), SYSTEM_NAMESPACE, spec)))
+        ledgers = Ledgers(store, utc_now)
+        cycles = await _cycles(ledgers, name)
+        return cycles, await _raw(store, await store.read(made.name))
+
+
+@asynccontextmanager
+async def _store(stand: Stand) -> AsyncIterator[tuple[Api, LedgerStore]]:
+    api = await Api.connect(stand.installation.operator_kubeconfig, 10)
+    leadership = Leadership(api, "bench", 30, shard="bench", in_flight=10)
+    keeping = asyncio.create_task(leadership.keep())
+    try:
+        await leadership.until_leading()
+        yield api, LedgerStore(api, leadership)
+    finally:
+        keeping.cancel()
+        await api.close()
+
+
+async def _cycles(ledgers: Ledgers, namespace: str) -> float:
+    begun = time.monotonic()
+    for number in range(CYCLES):
+        asked = Asked(claim(number).model_copy(update={"namespace": namespace}), (GUARDRAIL,), HORIZON)
+        if refused := await ledgers.take(asked):
+            raise RuntimeError(refused.message)
+        await ledgers.release(namespace, asked.claim.uid, "Succeeded")
+    return 2 * CYCLES / (time.monotonic() - begun)
+
+
+async def _raw(store: LedgerStore, ledger: Ledger) -> float:
+    begun = time.monotonic()
+    for number in range(2 * CYCLES):
+        holds = [] if number % 2 else [Hold(**claim(number).model_dump(), at="2026-01-01T00:00:00Z")]
+        ledger = await store.write(ledger, ledger.spec.model_copy(update={"holds": holds}))
+    return 2 * CYCLES / (time.monotonic() - begun)
