@@ -44,11 +44,17 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Job": ("/apis/batch/v1", "jobs"),
     "CronJob": ("/apis/batch/v1", "cronjobs"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "Endpoints": ("/api/v1", "endpoints"),
+    "PersistentVolume": ("/api/v1", "persistentvolumes"),
+    "StorageClass": ("/apis/storage.k8s.io/v1", "storageclasses"),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
     "Runbook": ("/apis/interlock.dev/v1alpha1", "runbooks"),
     "RunbookExecution": ("/apis/interlock.dev/v1alpha1", "runbookexecutions"),
 }
-CLUSTER_SCOPED = frozenset({"Namespace", "Node", "Runbook"})
+CLUSTER_SCOPED = frozenset({"Namespace", "Node", "PersistentVolume", "StorageClass", "Runbook"})
 
 
 def api_version(kind: str) -> str:

@@ -101,10 +101,14 @@ class Diagnosis(Record):
         return self.hypotheses[0] if self.hypotheses and not self.verdict.startswith("unknown.") else None
 
 
-def diagnose(evidence: Evidence, min_confidence: float) -> Diagnosis:
-    """The ranked hypotheses about the evidence, and the verdict if one of them reaches `min_confidence`."""
+def diagnose(evidence: Evidence, min_confidence: float, around: Iterable[Finding] = ()) -> Diagnosis:
+    """The ranked hypotheses about the evidence, and the verdict if one of them reaches `min_confidence`.
+
+    `around` are findings beyond the target that it suffers from.
+    """
     scene = Scene(evidence)
-    return conclude((finding for analyze in ANALYZERS for finding in analyze(scene)), min_confidence)
+    own = (finding for analyze in ANALYZERS for finding in analyze(scene))
+    return conclude((*own, *around), min_confidence)
 
 
 def conclude(findings: Iterable[Finding], min_confidence: float, reach: Reach | None = None) -> Diagnosis:
@@ -182,21 +186,22 @@ def _explains(root: Finding, finding: Finding) -> bool:
 def _is_shown(root: Finding, finding: Finding) -> bool:
     """Whether the finding is what a fault elsewhere looks like, and the root is such a fault."""
     siblings = root.object == finding.object and root.cause.rpartition(".")[0] == finding.cause.rpartition(".")[0]
-    return _is_consequence(finding) and not _is_consequence(root) and not siblings
+    return is_consequence(finding) and not is_consequence(root) and not siblings
 
 
 def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:
     """Among consequences, the one whose object the other's depends on."""
     if reach is None:
         return False
-    if not (_is_consequence(one) and _is_consequence(finding)) or one.object == finding.object:
+    if not (is_consequence(one) and is_consequence(finding)) or one.object == finding.object:
         return False
     if one.confidence < 0.35 or not any(covers(general, one.cause) for general in _ROOTS_OF_CHAINS):
         return False
     return finding.object in reach(one.object) and one.object not in reach(finding.object)
 
 
-def _is_consequence(finding: Finding) -> bool:
+def is_consequence(finding: Finding) -> bool:
+    """Whether this is what a fault elsewhere often looks like."""
     return any(covers(general, finding.cause) for general in _CONSEQUENCES)
 
 

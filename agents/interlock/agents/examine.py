@@ -35,6 +35,11 @@ def findings(world: Landscape) -> Iterator[Finding]:
             scene = Scene(look_at(world, group))
             for analyze in ANALYZERS:
                 yield from (f for f in analyze(scene) if f.cause != "none.recovered")
+    yield from wide_findings(world)
+
+
+def wide_findings(world: Landscape) -> Iterator[Finding]:
+    """What the wide analyzers say, unweighed."""
     for wide in WIDE:
         yield from wide(world)
 

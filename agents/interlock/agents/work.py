@@ -8,6 +8,8 @@ from asyncio import to_thread
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from interlock.agents.analyzers.wide import Landscape
+from interlock.agents.beyond import beyond, explained, with_quotes
 from interlock.agents.cluster import Server
 from interlock.agents.diagnose import Diagnosis, diagnose
 from interlock.agents.errors import (
@@ -17,6 +19,7 @@ from interlock.agents.errors import (
     RefusedError,
 )
 from interlock.agents.evidence import Evidence
+from interlock.agents.evidence.around import look_around
 from interlock.agents.evidence.collect import collect
 from interlock.agents.evidence.metrics import Metrics
 from interlock.agents.intake import opt_in_problem
@@ -108,8 +111,21 @@ class Worker:
             seconds=self._settings.look_timeout,
         )
         diagnosis = diagnose(evidence, self._settings.min_confidence)
+        namespace = evidence.target.namespace
+        if namespace is not None and not explained(diagnosis.hypotheses):
+            evidence, diagnosis = await self._look_around(evidence, namespace)
         await to_thread(self._store.keep_look, incident.id, evidence, diagnosis)
         return evidence, diagnosis
+
+    async def _look_around(self, evidence: Evidence, namespace: str) -> tuple[Evidence, Diagnosis]:
+        settings = self._settings
+        found = await look_around(
+            self._cluster, namespace, now=self._now(), calls=settings.look_calls, seconds=settings.look_timeout
+        )
+        land = Landscape(found)
+        wide = await to_thread(beyond, land, evidence.target)
+        evidence, cited = with_quotes(evidence, (f for f in wide if not f.cause.startswith("none.")))
+        return evidence, diagnose(evidence, settings.min_confidence, cited)
 
     async def _watch(self, incident: IncidentRow) -> None:
         if await to_thread(self._store.firing, incident.id) == 0:

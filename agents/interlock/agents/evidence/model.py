@@ -28,6 +28,7 @@ Kind = Literal[
     "limit-ranges",
     "metric",
     "alerts",
+    "around",
 ]
 """What an item holds; `analyzers.scene` says how each is read."""
 
