@@ -30,6 +30,14 @@ class ObjectRef(Record):
     namespace: str | None
     name: str
 
+    def __hash__(self) -> int:
+        return hash((self.kind, self.namespace, self.name))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ObjectRef):
+            return NotImplemented
+        return (self.name, self.kind, self.namespace) == (other.name, other.kind, other.namespace)
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 

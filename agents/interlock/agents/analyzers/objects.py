@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -65,7 +66,7 @@ class Resource(Part):
         """Its name."""
         return self.metadata.name
 
-    @property
+    @cached_property
     def ref(self) -> ObjectRef:
         """Its name in the words of findings."""
         namespace = self.metadata.namespace if self.namespaced else None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from interlock.agents.analyzers.findings import Quote
-from interlock.agents.analyzers.objects import PARTIAL, ContainerStatus, Event, Metadata, Pod, PodSpec, Resource
+from interlock.agents.analyzers.objects import PARTIAL, ContainerStatus, Event, Metadata, Owner, Pod, PodSpec, Resource
 from interlock.agents.analyzers.workloads import (
     BarePod,
     DaemonSet,
@@ -47,22 +47,22 @@ class Group:
     workload: Workload
     pods: tuple[Pod, ...]
 
-    @property
+    @cached_property
     def ref(self) -> ObjectRef:
         """The workload."""
         return self.workload.ref
 
-    @property
+    @cached_property
     def spec(self) -> PodSpec:
         """What its pods ask for."""
         return self.workload.spec.template.spec
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """What its pods are labelled with."""
         return self.workload.spec.template.labels
 
-    @property
+    @cached_property
     def wanted(self) -> int:
         """How many pods it should have."""
         if self.workload.kind == "DaemonSet":
@@ -71,13 +71,13 @@ class Group:
             return 0  # how many there are was not seen
         return 1 if self.workload.spec.replicas is None else self.workload.spec.replicas
 
-    @property
+    @cached_property
     def ready(self) -> int:
         """How many of its pods take traffic; by its own word where its pods were not seen."""
         seen = sum(1 for pod in self.pods if pod.ready)
         return seen if self.pods else max(self.workload.status.ready_replicas, self.workload.status.number_ready)
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         """Whether all that should be ready is."""
         return self.ready >= self.wanted and all(pod.ready for pod in self.pods)
@@ -167,7 +167,7 @@ class World:
             pods = [pod for pod in self.within(Pod, namespace).values() if not pod.leaving]
             sets = {r.name: r.metadata.owner_references for r in self.within(ReplicaSet, namespace).values()}
             workloads = [w for kind in _WORKLOADS for w in self.within(kind, namespace).values()]
-            owned = [_group(w, pods, sets) for w in workloads]
+            owned = list(_owned(workloads, pods, sets))
             taken = {pod.name for group in owned for pod in group.pods}
             rest = [pod for pod in pods if pod.name not in taken]
             self._groups[namespace] = (*owned, *_unowned(rest, {g.ref for g in owned}))
@@ -179,7 +179,8 @@ class World:
 
     def group(self, ref: ObjectRef) -> Group | None:
         """The workload of this name."""
-        return next((g for g in self.groups_of(ref.namespace or "") if g.ref == ref), None)
+        named = (ref.kind, ref.name)
+        return next((g for g in self.groups_of(ref.namespace or "") if (g.ref.kind, g.ref.name) == named), None)
 
     @cached_property
     def group_of(self) -> Mapping[tuple[str, str], Group]:
@@ -202,6 +203,14 @@ class World:
     @cached_property
     def _events(self) -> dict[str, tuple[Event, ...]]:
         return {}
+
+    @cached_property
+    def said_of(self) -> Mapping[str, tuple[Event, ...]]:
+        """What was said about each object of the namespaces that are judged, by its name."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.object.name, []).append(event)
+        return {name: tuple(events) for name, events in found.items()}
 
     def events_about(self, ref: ObjectRef) -> Iterator[Event]:
         """What was said about one object."""
@@ -249,26 +258,31 @@ def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> boo
             return False
 
 
-def _group(workload: Workload, pods: Iterable[Pod], sets: Mapping[str, Any]) -> Group:
-    mine = tuple(pod for pod in pods if _owns(workload, pod, sets))
-    return Group(workload, mine)
-
-
-def _owns(workload: Workload, pod: Pod, sets: Mapping[str, Any]) -> bool:
-    """By owner where owners were seen, else by the selector."""
-    owners = pod.metadata.owner_references
-    if not owners:
+def _owned(
+    workloads: Iterable[Workload], pods: Iterable[Pod], sets: Mapping[str, tuple[Owner, ...]]
+) -> Iterator[Group]:
+    """Each workload with its pods: by owner where owners were seen, else by the selector."""
+    by_owner: dict[tuple[str, str], list[Pod]] = {}
+    alone: list[Pod] = []
+    for pod in pods:
+        if not pod.metadata.owner_references:
+            alone.append(pod)
+        for key in {key for owner in pod.metadata.owner_references for key in _names(owner, sets)}:
+            by_owner.setdefault(key, []).append(pod)
+    for workload in workloads:
         chosen = workload.spec.selector
-        return bool(chosen.match_labels or chosen.match_expressions) and selects(chosen, pod.metadata.labels)
-    for owner in owners:
-        if owner.kind == workload.kind and owner.name == workload.name:
-            return True
-        if owner.kind == "ReplicaSet" and workload.kind == "Deployment":
-            above = sets.get(owner.name)
-            if above is not None:
-                return any(o.kind == "Deployment" and o.name == workload.name for o in above)
-            return owner.name.rpartition("-")[0] == workload.name
-    return False
+        some = bool(chosen.match_labels or chosen.match_expressions)
+        mine = [pod for pod in alone if some and selects(chosen, pod.metadata.labels)]
+        yield Group(workload, (*by_owner.get((workload.kind, workload.name), ()), *mine))
+
+
+def _names(owner: Owner, sets: Mapping[str, tuple[Owner, ...]]) -> Iterator[tuple[str, str]]:
+    """The workloads that an owner stands for: itself, and the Deployment above a ReplicaSet."""
+    yield owner.kind, owner.name
+    if owner.kind == "ReplicaSet" and owner.name not in sets:
+        yield "Deployment", owner.name.rpartition("-")[0]
+    for above in sets.get(owner.name, ()) if owner.kind == "ReplicaSet" else ():
+        yield above.kind, above.name
 
 
 def _unowned(pods: Iterable[Pod], known: set[ObjectRef]) -> Iterator[Group]:

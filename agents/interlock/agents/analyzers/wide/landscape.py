@@ -71,6 +71,14 @@ class Landscape(World):
         return tuple(self._call(g, a) for g in self.groups for a in addresses(self.settings[g.ref]))
 
     @cached_property
+    def calls_of(self) -> dict[ObjectRef, tuple[Call, ...]]:
+        """The ways of each workload."""
+        found: dict[ObjectRef, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.caller.ref, []).append(call)
+        return {ref: tuple(calls) for ref, calls in found.items()}
+
+    @cached_property
     def hurt(self) -> frozenset[tuple[str, str]]:
         """Kinds and names of everything that hurts."""
         return frozenset((s.object.kind, s.object.name) for s in self.symptoms)

@@ -212,7 +212,7 @@ def _origins(land: Landscape, kind: str, found: dict[ObjectRef, Quote]) -> Itera
     """Of all whose latency or errors rose, those none of whose callees did: there it begins."""
     for ref, quote in found.items():
         callees = {
-            g.ref for c in land.calls if c.caller.ref == ref and c.service is not None for g in land.behind(c.service)
+            g.ref for c in land.calls_of.get(ref, ()) if c.service is not None for g in land.behind(c.service)
         } - {ref}
         begins = not callees & found.keys()
         yield Finding(

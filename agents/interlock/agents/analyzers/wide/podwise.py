@@ -83,10 +83,12 @@ def _said(land: Landscape, group: Group) -> Iterator[Finding]:
     if group.whole and group.wanted and not group.refused:
         return
     names = {group.ref.name, *(p.name for p in group.pods)}
+    names |= {name for name in land.said_of if name.rpartition("-")[0] == group.ref.name}
     said = [
-        (f"event about {e.object.kind} {e.object.name}", e.message)
-        for e in land.events
-        if e.reason in _EVENTS and (e.object.name in names or e.object.name.rpartition("-")[0] == group.ref.name)
+        (f"event about {e.object.kind} {name}", e.message)
+        for name in sorted(names)
+        for e in land.said_of.get(name, ())
+        if e.reason in _EVENTS
     ]
     said += [
         (str(pod.ref), s.waiting.message or s.waiting.reason)
@@ -118,7 +120,7 @@ def _node_of(group: Group) -> ObjectRef:
 def _resolver(land: Landscape, group: Group) -> Iterator[Finding]:
     """A pod that does not ask the cluster's name service finds no Service."""
     spec, config = group.spec, group.spec.dns_config
-    calls = [c for c in land.calls if c.caller.ref == group.ref and not c.outside]
+    calls = [c for c in land.calls_of.get(group.ref, ()) if not c.outside]
     policy = spec.dns_policy or "ClusterFirst"
     servers = tuple(config.nameservers) if config is not None else ()
     odd = policy in ("None", "Default") and not spec.host_network
@@ -163,7 +165,7 @@ def _search(land: Landscape, group: Group) -> Iterator[Finding]:
         s for s in config.searches if s.endswith("local") and not s.endswith(("svc.cluster.local", "cluster.local"))
     ]
     ndots = next((o.get("value", "") for o in config.options if o.get("name") == "ndots"), "")
-    short = any("." in c.address.host and not c.outside for c in land.calls if c.caller.ref == group.ref)
+    short = any("." in c.address.host and not c.outside for c in land.calls_of.get(group.ref, ()))
     said = _unresolved(land, group)
     if wrong or ((ndots == "0" or (ndots == "1" and short)) and said):
         yield Finding(

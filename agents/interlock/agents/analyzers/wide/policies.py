@@ -74,8 +74,8 @@ def _ingress(land: Landscape, policy: NetworkPolicy, group: Group) -> Iterator[F
 def _egress(land: Landscape, policy: NetworkPolicy, group: Group) -> Iterator[Finding]:
     rules = [rule for p in _policies(land, group, "Egress") for rule in p.spec.egress or ()]
     shut: list[str] = []
-    for call in land.calls:
-        if call.caller.ref != group.ref or call.service is None:
+    for call in land.calls_of.get(group.ref, ()):
+        if call.service is None:
             continue
         for behind in land.behind(call.service):
             targets = {p.target for p in call.service.spec.ports}
@@ -87,7 +87,7 @@ def _egress(land: Landscape, policy: NetworkPolicy, group: Group) -> Iterator[Fi
         words = f"lets {group.ref} not reach {', '.join(dict.fromkeys(shut))}"
         yield _finding(land, policy, "network-policy.egress.blocked", words, True, group)
     elif not any(_lets_dns(r.peers, r.ports) for r in rules):
-        calls = any(c.caller.ref == group.ref and not c.outside for c in land.calls)
+        calls = any(not c.outside for c in land.calls_of.get(group.ref, ()))
         if calls or not rules:
             words = f"lets {group.ref} not ask the name service"
             cause = "network-policy.dns.blocked" if rules else "network-policy.egress.blocked"

@@ -240,7 +240,7 @@ def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> O
 
 
 def _callees(land: Landscape, speaker: Group) -> list[tuple[Service, Group]]:
-    calls = [c for c in land.calls if c.caller.ref == speaker.ref and c.service is not None]
+    calls = [c for c in land.calls_of.get(speaker.ref, ()) if c.service is not None]
     return [
         (c.service, g) for c in calls if c.service is not None for g in land.behind(c.service) if g.ref != speaker.ref
     ]

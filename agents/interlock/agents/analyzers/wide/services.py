@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding
 from interlock.agents.analyzers.networking import Endpoints, Service, ServicePort
-from interlock.agents.analyzers.objects import Port
+from interlock.agents.analyzers.objects import Pod, Port
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.likeness import alike
 from interlock.agents.analyzers.workloads import StatefulSet
@@ -35,7 +35,7 @@ def analyze(land: Landscape) -> Iterator[Finding]:
 
 def _selected(land: Landscape, service: Service) -> Iterator[Finding]:
     groups = land.behind(service)
-    chosen = [pod for pod in land.pods if service.spec.selector.items() <= pod.metadata.labels.items()]
+    chosen = [pod for group in groups for pod in group.pods] or _pods(land, service)
     if service.metadata.partial or not land.known(type(service), service.metadata.namespace):
         return
     if not groups and not chosen:
@@ -53,6 +53,11 @@ def _selected(land: Landscape, service: Service) -> Iterator[Finding]:
             summary=f"{service.ref} has no endpoints although {len(ready)} pods that it selects are ready.",
             quotes=(*land.quote(found, "no addresses"), *land.quote(ready[0], "ready")),
         )
+
+
+def _pods(land: Landscape, service: Service) -> list[Pod]:
+    pods = land.within(Pod, service.metadata.namespace).values()
+    return [pod for pod in pods if service.spec.selector.items() <= pod.metadata.labels.items()]
 
 
 def _selects_nothing(land: Landscape, service: Service) -> Iterator[Finding]:
