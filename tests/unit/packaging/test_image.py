@@ -63,24 +63,45 @@ def test_it_does_not_run_as_root_and_the_chart_runs_it_as_the_same(image: Opened
     assert f"appVersion: {version()}\n" in (chart("install") / "Chart.yaml").read_text()
 
 
-def test_its_program_runs_with_nothing_but_the_image(image: Opened, tmp_path: Path) -> None:
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+"""
+
+
+def test_the_operator_starts_with_nothing_but_the_image(image: Opened, tmp_path: Path) -> None:
+    """It migrates its archive, answers on its health port, and only then misses the API server."""
+    root, run = tmp_path / "root", image.config["config"]
     for number, content in enumerate(image.layers):
         packed = tmp_path / f"{number}.tar"
         packed.write_bytes(content)
         with tarfile.open(packed) as tar:
-            tar.extractall(tmp_path / "root", filter="tar")
-    root, run = tmp_path / "root", image.config["config"]
+            tar.extractall(root, filter="fully_trusted")  # modes as they are; it is ours
+    (root / "kubeconfig").write_text(KUBECONFIG)
     environment = dict(entry.split("=", 1) for entry in run["Env"])
-    command = [*run["Entrypoint"], "operator", "run", "--help"]
+    places = {"KUBECONFIG": "/kubeconfig", "DATA_DIR": "/var/lib/interlock", "HEALTH_PORT": "0"}
+    command = [*run["Entrypoint"], "operator", "run"]
     if os.geteuid() == 0:
         uid, _, gid = run["User"].partition(":")
         command = ["chroot", f"--userspec={uid}:{gid}", str(root), *command]
     else:  # without the right to change the root, at least with no other packages than its own
         environment["PYTHONPATH"] = ":".join(str(root) + place for place in environment["PYTHONPATH"].split(":"))
+        places = {name: place if name == "HEALTH_PORT" else str(root) + place for name, place in places.items()}
+    environment |= {f"INTERLOCK_OPERATOR_{name}": place for name, place in places.items()}
     environment["PATH"] = os.environ["PATH"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "INTERLOCK_OPERATOR_" in done.stdout
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        lines = []
+        for line in running.stderr:
+            lines.append(line)
+            if "health and metrics on port" in line:
+                break
+        running.terminate()
+        assert "health and metrics on port" in lines[-1], "".join(lines)
 
 
 def test_the_sbom_names_what_is_inside(archive: Path, image: Opened) -> None:
