@@ -260,8 +260,9 @@ class Condition(Model):
     """One aspect of an execution."""
 
     type: Literal["Drifted", "Held", "Progressing", "BreakGlass", "Archived"] = Field(
-        description="Drifted: the cluster differs from the plan. Held: approved, but something keeps it from starting."
-        " Progressing: how far a long step has come. BreakGlass: who asked has approved it as well."
+        description="Drifted: the cluster differs from the plan. Held: approved, but something keeps it from starting,"
+        " or the emergency stop from going on. Progressing: how far a long step has come."
+        " BreakGlass: who asked has approved it as well."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so.")
     reason: Word = Field(description="Reason in one CamelCase word.")

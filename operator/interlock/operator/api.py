@@ -46,6 +46,10 @@ class Forbidden(ApiError):
     """The identity may not do this, by RBAC or by policy. Nothing was written."""
 
 
+class Stopped(Forbidden):
+    """The emergency stop is on: nothing was written, and the same may be sent again when it is lifted."""
+
+
 class Invalid(ApiError):
     """The API server refuses the content. Nothing was written."""
 
@@ -80,6 +84,8 @@ _BY_STATUS = {
     409: Conflict,
     422: Invalid,
 }
+EMERGENCY_STOP = "emergency stop: "
+"""How the policy interlock-emergency-stop begins its refusals."""
 _LONGEST_RETRY_AFTER = 300.0
 _CREDENTIAL_SECONDS = 60.0
 """How old a credential may get before it is read again: the kubelet replaces a pod's token long before it ends."""
@@ -358,6 +364,8 @@ def _error(status: int, body: str, headers: Mapping[str, str]) -> ApiError:
     if status == 429 and (kept := [str(c.get("message")) for c in causes if c.get("reason") == "DisruptionBudget"]):
         return Blocked(status, "; ".join(kept))
     kind = _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)
+    if kind is Forbidden and EMERGENCY_STOP in message:
+        kind = Stopped
     return kind(status, message, _retry_after(headers.get("Retry-After", "")))
 
 

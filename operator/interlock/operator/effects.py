@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
-from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Stopped, Unavailable
 from interlock.operator.changes import UndoConflict
 from interlock.operator.core.failing import Error, deadline, failure, stopped
 from interlock.operator.core.nodes import Node
@@ -221,11 +221,16 @@ class Effects:
             came = await self._steps.act(session.execution, ready)
         except Conflict:
             return await self._find_out(session, effect, refused=True)
+        except Stopped as stop:
+            session.memory.prepared[effect.step] = ready
+            session.set_condition("Held", True, "EmergencyStop", str(stop))
+            return Pause(self._rhythm.poll)
         except (Forbidden, Invalid, NotFound, StepRefused) as refused:
             effect.failed("Refused", refused)
             return None
         except Unavailable:
             return await self._find_out(session, effect)
+        session.set_condition("Held", False, "Resumed", "")
         if isinstance(came, Acted):
             return await effect.happened(came.data)
         session.memory.prepared[effect.step] = ready

@@ -81,7 +81,7 @@ WRITES: dict[str, tuple[str, str, Json | None]] = {
     ),
     "publish a guardrail": ("POST", f"{API}/guardrails", object_of("interlock.dev/v1alpha1", "Guardrail", spec={})),
     "change a guardrail": ("PATCH", f"{API}/guardrails/default", {"spec": {"approvals": 1}}),
-    "delete a guardrail": ("DELETE", f"{API}/guardrails/default", None),
+    "delete a guardrail": ("DELETE", f"{API}/guardrails/{{ns}}", None),
     "cancel an execution": (
         "PATCH",
         f"{API}/namespaces/{{ns}}/runbookexecutions/{{rbx}}",
@@ -105,6 +105,8 @@ WRITES: dict[str, tuple[str, str, Json | None]] = {
 @pytest.fixture(scope="module")
 def names(shop: Place) -> dict[str, str]:
     allowed(shop.installation.admin.post(f"/api/v1/namespaces/{shop.namespace}/pods", pod("standing")))
+    guardrail = object_of("interlock.dev/v1alpha1", "Guardrail", spec={"selector": {"namespaces": [shop.namespace]}})
+    allowed(shop.installation.admin.post(f"{API}/guardrails", guardrail | {"metadata": {"name": shop.namespace}}))
     return {"ns": shop.namespace, "rbx": shop.execution("AwaitingApproval").name}
 
 

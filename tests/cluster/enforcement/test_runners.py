@@ -2,24 +2,23 @@
 
 import copy
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 from tests.support.executions import Place, allowed, refused
 from tests.support.identity import Identity, Json
+from tests.support.stops import emergency_stop
 from tests.support.waiting import eventually
 
-from interlock.crds.manifests import chart, folder
+from interlock.crds.manifests import folder
 from interlock.crds.names import EXECUTION_UID_LABEL, RUNNER_SECRET_TYPE, RUNNERS_GROUP, RUNNERS_NAMESPACE
 from interlock.crds.runbook import REFUSED_GROUPS, REFUSED_RESOURCES, REFUSED_SUBRESOURCES, Runbook
 
 FAMILY = "tamper"
 RUNNERS = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}"
 CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
-POLICIES = "/apis/admissionregistration.k8s.io/v1"
 HOST = "a runbook may not change a workload's access to its host"
 ACCOUNT = "a runbook may not change the account that a workload runs as"
 SECURITY = "a runbook may not change a workload's security context"
@@ -331,29 +330,17 @@ def test_a_namespace_that_opts_out_is_left_at_once(runner: Runner) -> None:
     eventually("the runner to be allowed again", lambda: runner.real.post(path, body).ok)
 
 
-@pytest.fixture
-def stopped(runner: Runner) -> Iterator[Callable[[], None]]:
-    """Applies the emergency stop as it is shipped, but for one namespace, as other tests share the cluster."""
-    binding = yaml.safe_load((chart("install") / "emergency-stop" / "binding.yaml").read_text())
-    binding["metadata"]["name"] += f"-{runner.shop.namespace}"
-    labels = {"kubernetes.io/metadata.name": runner.shop.namespace}
-    binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": labels}}
-    path = f"{POLICIES}/validatingadmissionpolicybindings"
-    yield lambda: allowed(runner.admin.post(path, binding))
-    runner.admin.delete(f"{path}/{binding['metadata']['name']}")
-
-
-def test_the_emergency_stop_ends_all_writes(runner: Runner, stopped: Callable[[], None]) -> None:
-    path = runner.path("v1", "configmaps")
-
-    def refusal() -> bool:
-        answer = runner.real.post(path, {"metadata": {"generateName": "x-"}})
-        return not answer.ok and "emergency stop" in answer.message
-
-    assert not refusal()
-    stopped()
-    eventually("the emergency stop", refusal)
-    allowed(runner.real.post(f"{path}?dryRun=All", {"metadata": {"generateName": "x-"}}))
+def test_the_emergency_stop_ends_all_writes_until_it_is_lifted(runner: Runner) -> None:
+    path, body = runner.path("v1", "configmaps"), {"metadata": {"generateName": "x-"}}
+    with emergency_stop(runner.shop.installation, runner.shop.namespace) as stop:
+        allowed(runner.real.post(path, body))
+        stop.pull()
+        words = "emergency stop: runbooks only make dry runs"
+        eventually("the emergency stop", lambda: words in runner.real.post(path, body).message)
+        allowed(runner.real.post(f"{path}?dryRun=All", body))
+        allowed(runner.admin.post(path, body))
+        stop.lift()
+        eventually("writes to go on", lambda: runner.real.post(path, body).ok)
 
 
 class TestMinting:

@@ -6,6 +6,7 @@ import pytest
 from tests.cluster.operator.test_before_start import guard
 from tests.support.installation import API
 from tests.support.scene import Scene, labelling, runbook, scaling, signalled, waiting
+from tests.support.stops import emergency_stop
 from tests.support.waiting import eventually
 
 NEVER = {"name": "never", "expression": "false"}
@@ -62,6 +63,29 @@ def reverting(scene: Scene) -> None:
     scene.ask(runbook("test-stop-reverting", [labelling("label")], revertAfterSeconds=3600))
     scene.approve()
     scene.reaches("Reverting")
+
+
+def test_the_emergency_stop_holds_what_is_under_way(scene: Scene) -> None:
+    """The API server refuses the effect; it is sent when the stop is lifted, and nothing has failed by then."""
+    with emergency_stop(scene.installation, scene.namespace) as stop:
+        stop.pull()
+        scene.ask(scaling("test-emergency"), {"replicas": "3"})
+        scene.approve()
+
+        def held() -> bool:
+            status = scene.execution().status
+            return status is not None and any(
+                (c.type, c.reason) == ("Held", "EmergencyStop") for c in status.conditions
+            )
+
+        eventually("the stop to be shown", held)
+        assert scene.workload()["spec"]["replicas"] == 1
+        stop.lift()
+        done = scene.reaches("Succeeded")
+    assert scene.workload()["spec"]["replicas"] == 3
+    assert [entry.event for entry in done.journal].count("StepStarted") == 1
+    assert done.status is not None
+    assert {(c.type, c.status) for c in done.status.conditions} >= {("Held", "False")}
 
 
 WAYS = [
