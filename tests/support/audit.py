@@ -24,6 +24,7 @@ ALLOWED_TO_OPERATOR = frozenset(
         "delete secrets",
         "create serviceaccounts/token",
         "create leases",
+        "create subjectaccessreviews",
         "create auditheads",
         "delete runbookexecutions",
         "patch leases",

@@ -23,6 +23,17 @@ _OWN_HEADERS = frozenset(
 )
 
 
+_BESIDE = frozenset(
+    {
+        "leases",
+        "subjectaccessreviews",
+        "validatingadmissionpolicies",
+        "validatingadmissionpolicybindings",
+    }
+)
+"""What is asked beside the work on executions: leadership, and whether the operator may act at all."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One request that belongs to the work on an execution."""
@@ -211,7 +222,7 @@ class Proxy:
         parts = path.strip("/").split("/")[2 if path.startswith("/api/") else 3 :]
         namespaced = parts[:1] == ["namespaces"] and len(parts) > 2
         resource, *rest = parts[2:] if namespaced else [*parts, ""]
-        if not resource or resource == "leases":
+        if not resource or resource in _BESIDE:
             return None
         name = rest[0] if rest else ""
         if resource == "runbookexecutions" and (not namespaced or name not in ("", self._about)):

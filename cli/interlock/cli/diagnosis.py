@@ -5,10 +5,9 @@ Nothing is changed: objects are compared by a dry run of applying them, rights b
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from interlock.cli.cluster import Cluster, Object, runbooks_path
 from interlock.cli.errors import CommandError, Refused
@@ -16,7 +15,6 @@ from interlock.cli.executions import duration
 from interlock.cli.manifests import Manifest, named, shipped
 from interlock.cli.runbooks import parsed
 from interlock.crds.names import (
-    AGENTS_GROUP,
     AGENTS_USER,
     OPERATOR_ACCOUNT,
     OPERATOR_USER,
@@ -27,11 +25,18 @@ from interlock.crds.names import (
     SYSTEM_NAMESPACE,
     runner_account,
 )
+from interlock.crds.powers import (
+    AGENTS_GROUPS,
+    AGENTS_MUST_NOT,
+    EVERY_ACCOUNT,
+    OPERATOR_GROUPS,
+    OPERATOR_MUST_NOT,
+    Right,
+)
 from interlock.crds.runbook import PolicyRule, Runbook
 from interlock.crds.types import API_VERSION
 
 INSTALL = "interlock install --context NAME"
-_EVERY_ACCOUNT = ("system:serviceaccounts", "system:authenticated")
 
 
 @dataclass(frozen=True)
@@ -42,53 +47,6 @@ class Finding:
     ok: bool
     says: str
     fix: str = ""
-
-
-@dataclass(frozen=True)
-class Right:
-    """Something that somebody may do, as the authorizer is asked."""
-
-    verb: str
-    resource: str
-    group: str = ""
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-
-    def __str__(self) -> str:
-        what = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
-
-
-_POLICIES = "admissionregistration.k8s.io"
-AGENTS_MUST_NOT = (
-    Right("get", "secrets"),
-    Right("create", "pods"),
-    Right("create", "pods", subresource="exec"),
-    Right("delete", "pods"),
-    Right("patch", "deployments", "apps"),
-    Right("impersonate", "users"),
-    Right("impersonate", "groups"),
-    Right("create", "serviceaccounts", subresource="token"),
-    Right("get", "nodes", subresource="proxy"),
-    Right("patch", "runbookexecutions", "interlock.dev"),
-    Right("patch", "runbookexecutions", "interlock.dev", subresource="status"),
-    Right("create", "runbooks", "interlock.dev"),
-    Right("approve", "runbooks", "interlock.dev"),
-    Right("patch", "guardrails", "interlock.dev"),
-    Right("delete", "validatingadmissionpolicies", _POLICIES),
-    Right("delete", "validatingadmissionpolicybindings", _POLICIES),
-    Right("create", "clusterrolebindings", "rbac.authorization.k8s.io"),
-)
-OPERATOR_MUST_NOT = (
-    Right("get", "secrets"),
-    Right("patch", "deployments", "apps"),
-    Right("delete", "pods"),
-    Right("impersonate", "users"),
-    Right("bind", "clusterroles", "rbac.authorization.k8s.io"),
-    Right("escalate", "clusterroles", "rbac.authorization.k8s.io"),
-    Right("delete", "validatingadmissionpolicybindings", _POLICIES),
-)
 
 
 def examine(cluster: Cluster, prometheus_url: str = "") -> Iterator[Finding]:
@@ -133,7 +91,7 @@ def _served(cluster: Cluster) -> bool:
 
 
 def _agents_only_ask(cluster: Cluster) -> Iterator[Finding]:
-    groups = (AGENTS_GROUP, *_EVERY_ACCOUNT)
+    groups = AGENTS_GROUPS
     may = [right for right in AGENTS_MUST_NOT if allowed(cluster, AGENTS_USER, groups, right)]
     fix = "Find the binding: kubectl get rolebindings,clusterrolebindings -A -o wide | grep interlock-agents"
     yield _rights("agents can only ask", may, "may ", len(AGENTS_MUST_NOT), fix)
@@ -149,7 +107,7 @@ def _agents_only_ask(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _operator_only_decides(cluster: Cluster) -> Iterator[Finding]:
-    groups = (f"system:serviceaccounts:{SYSTEM_NAMESPACE}", *_EVERY_ACCOUNT)
+    groups = OPERATOR_GROUPS
     may = [right for right in OPERATOR_MUST_NOT if allowed(cluster, OPERATOR_USER, groups, right)]
     fix = "Find the binding: kubectl get rolebindings,clusterrolebindings -A -o wide | grep interlock-operator"
     yield _rights("operator changes no workload", may, "may ", len(OPERATOR_MUST_NOT), fix)
@@ -221,7 +179,7 @@ def _grants(cluster: Cluster, runbook: Runbook, namespace: str) -> Finding:
     account = runner_account(runbook.spec.family, namespace)
     user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:{account}"
     wanted = [right for rule in runbook.spec.permissions for right in _rights_of(rule, namespace)]
-    missing = [str(r) for r in wanted if not allowed(cluster, user, (RUNNERS_GROUP, *_EVERY_ACCOUNT), r)]
+    missing = [str(r) for r in wanted if not allowed(cluster, user, (RUNNERS_GROUP, *EVERY_ACCOUNT), r)]
     mint = Right("create", "serviceaccounts", namespace=RUNNERS_NAMESPACE, name=account, subresource="token")
     if not allowed(cluster, OPERATOR_USER, (), mint):
         missing.insert(0, f"the operator may not mint tokens of {account}")
@@ -260,11 +218,5 @@ def opted_in(cluster: Cluster) -> list[str]:
 
 def allowed(cluster: Cluster, user: str, groups: tuple[str, ...], right: Right) -> bool:
     """What the API server's authorizer says; raises Refused for those who may not ask it."""
-    attributes: Mapping[str, Any] = {**vars(right)}
-    body = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {"user": user, "groups": list(groups), "resourceAttributes": attributes},
-    }
-    answer = cluster.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    answer = cluster.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", right.review(user, groups))
     return bool(answer["status"]["allowed"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from interlock.cli.cluster import Cluster, Object, executions_path
-from interlock.cli.diagnosis import INSTALL, Finding, Right, allowed
+from interlock.cli.diagnosis import INSTALL, Finding, allowed
 from interlock.cli.executions import duration
 from interlock.crds.execution import TERMINAL
 from interlock.crds.names import (
@@ -17,6 +17,7 @@ from interlock.crds.names import (
     RUNNERS_NAMESPACE,
     SYSTEM_NAMESPACE,
 )
+from interlock.crds.powers import Right
 from interlock.crds.types import API_VERSION
 
 OLDEST_KUBERNETES = (1, 32)

@@ -15,6 +15,7 @@ from aiohttp import web
 from interlock.operator import metrics
 from interlock.operator.lease import Leadership
 from interlock.operator.queue import Queue
+from interlock.operator.selfcheck import SelfCheck
 from interlock.operator.watch import Watch
 
 
@@ -33,13 +34,15 @@ class Finding:
 class Health:
     """Answers probes with the true state."""
 
-    def __init__(self, leadership: Leadership, queue: Queue, watch: Watch) -> None:
+    def __init__(self, leadership: Leadership, queue: Queue, watch: Watch, guard: SelfCheck) -> None:
         self._leadership = leadership
         self._queue = queue
         self._watch = watch
+        self._guard = guard
         self.port = 0
         metrics.observe(metrics.LEADING, lambda: float(leadership.leads))
         metrics.observe(metrics.EPOCH, lambda: float(leadership.epoch))
+        metrics.observe(metrics.UNGUARDED, lambda: float(not guard.well))
         metrics.observe(metrics.QUEUE_DEPTH, lambda: float(queue.waiting))
         metrics.observe(metrics.IN_WORK, lambda: float(queue.in_work))
         metrics.observe(metrics.QUEUE_OLDEST, lambda: queue.oldest)
@@ -87,10 +90,16 @@ class Health:
     def ready(self) -> list[Finding]:
         """What keeps this process from working, or from standing in."""
         trouble = self._leadership.trouble
+        guarded = Finding("self-check", self._guard.well, self._guard.trouble or "ok")
         if not self._leadership.leads:
-            return [*self.live(), Finding("standby", not trouble, trouble or "another leads; waiting to take over")]
+            return [
+                *self.live(),
+                guarded,
+                Finding("standby", not trouble, trouble or "another leads; waiting to take over"),
+            ]
         return [
             *self.live(),
+            guarded,
             Finding("leader", True, f"epoch {self._leadership.epoch}, {self._queue.waiting} waiting"),
             Finding("watching", not self._watch.trouble, self._watch.trouble or "ok"),
         ]

@@ -30,6 +30,10 @@ def _histogram(name: str, says: str, *labels: str, buckets: tuple[float, ...] = 
 
 
 LEADING = _gauge("leading", "1 while this process holds its shard's Lease, else 0.")
+UNGUARDED = _gauge(
+    "self_check_failed",
+    "1 while policies do not stand as shipped or agents may do more than ask: nothing is done then.",
+)
 EPOCH = _gauge("epoch", "The epoch in which this process leads, 0 while it does not.")
 
 QUEUE_DEPTH = _gauge("queue_depth", "Executions that wait for a worker.")

@@ -29,6 +29,7 @@ from interlock.operator.reconcile import Reconciler
 from interlock.operator.record import Recorder
 from interlock.operator.relist import Relist, Told
 from interlock.operator.runner import Runners
+from interlock.operator.selfcheck import SelfCheck
 from interlock.operator.session import Rhythm, utc_now
 from interlock.operator.settings import OperatorSettings
 from interlock.operator.shards import Shards
@@ -53,7 +54,32 @@ class Operator:
     watch: Watch
     relist: Relist
     upkeep: Upkeep
+    guard: SelfCheck
     gained: asyncio.Queue[str]
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What allows this process to act: it leads, and what guards the cluster stands."""
+
+    leadership: Leadership
+    guard: SelfCheck
+
+    def check(self) -> None:
+        """Called right before each effect.
+
+        Raises:
+            NotLeader: somebody else leads, or may lead by now.
+            Unguarded: what guards the cluster does not stand.
+        """
+        self.leadership.check()
+        self.guard.check()
+
+    async def until_allowed(self) -> None:
+        """Returns when both hold."""
+        while not (self.leadership.leads and self.guard.well):
+            await self.leadership.until_leading()
+            await self.guard.until_well()
 
 
 async def run(settings: OperatorSettings) -> None:
@@ -69,6 +95,7 @@ async def run(settings: OperatorSettings) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(parts.leadership.keep(), name="lease")
+                group.create_task(parts.guard.keep(), name="self-check")
                 group.create_task(parts.relist.run(), name="relist")
                 group.create_task(_gain(parts), name="gain")
                 group.create_task(parts.queue.run(settings.workers), name="queue")
@@ -139,9 +166,11 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         archiver = Archiver(archive)
         stack.push_async_callback(archiver.close)
         recorder = Recorder(api, leadership, archiver, Events(api, identity))
-        reconciler = await _reconciler(stack, settings, api, leadership, recorder, ledgers=ledgers)
-        parts = _parts(settings, api, leadership, reconciler, upkeep)
-        health = Health(leadership, parts.queue, parts.watch)
+        guard = SelfCheck(api, settings.check_seconds)
+        acting = Acting(leadership, guard)
+        reconciler = await _reconciler(stack, settings, api, acting, recorder, ledgers=ledgers)
+        parts = _parts(settings, api, acting, reconciler, upkeep)
+        health = Health(leadership, parts.queue, parts.watch, guard)
         await stack.enter_async_context(health.serve(settings.health_host, settings.health_port))
         log.info("health and metrics on port %d", health.port)
         if settings.allow_unvetted:
@@ -153,7 +182,7 @@ async def _reconciler(
     stack: AsyncExitStack,
     settings: OperatorSettings,
     api: Api,
-    leadership: Leadership,
+    acting: Acting,
     recorder: Recorder,
     *,
     ledgers: Ledgers,
@@ -165,7 +194,7 @@ async def _reconciler(
     checks = Checks(evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
     return Reconciler(
         facts=Facts(api, observer, checks, ledgers, allow_unvetted=settings.allow_unvetted, clock=utc_now),
-        steps=Steps(api, runners, evaluator, _redaction_key(settings), leadership.check),
+        steps=Steps(api, runners, evaluator, _redaction_key(settings), acting.check),
         runners=runners,
         recorder=recorder,
         ledgers=ledgers,
@@ -173,13 +202,12 @@ async def _reconciler(
     )
 
 
-def _parts(
-    settings: OperatorSettings, api: Api, leadership: Leadership, reconciler: Reconciler, upkeep: Upkeep
-) -> Operator:
+def _parts(settings: OperatorSettings, api: Api, acting: Acting, reconciler: Reconciler, upkeep: Upkeep) -> Operator:
+    leadership = acting.leadership
     gained: asyncio.Queue[str] = asyncio.Queue()
     shards = Shards(api, settings.shard, gained.put_nowait)
     work = Work(reconciler.reconcile, reconciler.forget, leadership, shards)
-    queue = Queue(work, gate=leadership.until_leading)
+    queue = Queue(work, gate=acting.until_allowed)
 
     def heard(of: Heard) -> None:
         queue.add(of.key, behind=of.waits, stale=partial(reconciler.knows, of.version))
@@ -193,7 +221,7 @@ def _parts(
         grace=min(10.0, settings.resync_seconds / 2),
         leadership=leadership,
     )
-    return Operator(leadership, queue, watch, relist, upkeep, gained)
+    return Operator(leadership, queue, watch, relist, upkeep, acting.guard, gained)
 
 
 def _redaction_key(settings: OperatorSettings) -> bytes:

@@ -27,6 +27,9 @@ class OperatorSettings(BaseSettings):
     head_seconds: float = Field(default=60, gt=0, description="How often the archive's head is signed, if it moved.")
     keep_newest: int = Field(default=50, ge=0, description="Finished executions that stay in each namespace.")
     keep_days: float = Field(default=7, ge=0, description="How long a finished execution stays at most.")
+    check_seconds: float = Field(
+        default=60, gt=0, description="How often it is looked at whether policies stand and agents can only ask."
+    )
     sweep_seconds: float = Field(default=300, gt=0, description="How often finished executions are cleared away.")
     show_seconds: float = Field(
         default=15,

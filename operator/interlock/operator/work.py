@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from interlock.operator.lease import Leadership, NotLeader, StaleFence
+from interlock.operator.selfcheck import Unguarded
 from interlock.operator.shards import Shards
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class Work:
             return await self._reconcile(key)
         except StaleFence as stale:
             return await self._overtaken(key, namespace, stale)
-        except NotLeader:
-            return _AT_ONCE  # the queue's gate holds it until we lead
+        except (NotLeader, Unguarded):
+            return _AT_ONCE  # the queue's gate holds it until we lead, and until what guards the cluster stands
 
     async def _overtaken(self, key: str, namespace: str, stale: StaleFence) -> float | None:
         """A later epoch has written: the namespace has another shard now, or had one until a moment ago."""

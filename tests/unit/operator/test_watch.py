@@ -7,9 +7,11 @@ import pytest
 from kubernetes.aio import client
 
 from interlock.operator import watch
+from interlock.operator.api import Api
 from interlock.operator.health import Health
 from interlock.operator.lease import Leadership
 from interlock.operator.queue import Queue
+from interlock.operator.selfcheck import SelfCheck
 from interlock.operator.watch import Hear, Watch, WatchEnded
 
 HEAR = Hear(execution=lambda _: None, namespace=lambda _, __: None)
@@ -50,13 +52,18 @@ class Leading(Leadership):
         return True
 
     @property
+    def epoch(self) -> int:
+        return 1
+
+    @property
     def stuck(self) -> bool:
         return False
 
 
 async def test_health_tells_of_a_watch_that_is_dead_for_good() -> None:
     made = Watch(unreadable, HEAR)
-    health = Health(Leading.__new__(Leading), Queue(nothing), made)
+    guard = SelfCheck(Api.__new__(Api), 60)
+    health = Health(Leading.__new__(Leading), Queue(nothing), made, guard)
     assert all(finding.well for finding in health.live())
     with contextlib.suppress(WatchEnded):
         await made.keep()
