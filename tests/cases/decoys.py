@@ -106,3 +106,39 @@ def headless_service(c: Cluster, a: App) -> None:
     """A second, headless Service before the store."""
     ports = [{"name": "main", "port": a.store_port, "targetPort": a.store_port, "protocol": "TCP"}]
     c.service(f"{a.store}-headless", {"app": a.store}, ports)["spec"]["clusterIP"] = "None"
+
+
+@decoy
+def lived_in(c: Cluster, a: App) -> None:
+    """What years leave behind: telemetry that is nowhere, users who mistype, an autoscaler that never had metrics."""
+    c.env(a.front, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector.observability.svc:4317")
+    c.env(a.front, "COLLECTOR_SERVICE_ADDR", "telemetry-collector:4317")
+    c.env(a.front, "HOST", "0.0.0.0")
+    c.env(a.front, "JAVA_OPTS", "-Xms64m -XX:+UseG1GC -Dcache.size=bar:12")
+    words = [
+        "login failed for user bob",
+        "Failed to parse JSON body from client",
+        "retry: connection refused, ok after 1",
+    ]
+    c.log(a.front, "\n".join(f"2026-03-01T11:00:00Z WARN {line}" for line in words))
+    condition = {
+        "type": "ScalingActive",
+        "status": "False",
+        "reason": "FailedGetResourceMetric",
+        "message": "no metrics API",
+    }
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": a.front}, "minReplicas": 1, "maxReplicas": 3}
+    c.put(
+        c.namespace,
+        "horizontalpodautoscalers",
+        {"metadata": {"name": "hopeful"}, "spec": spec, "status": {"conditions": [condition]}},
+    )
+    hard = {"services.nodeports": "0", "pods": "50"}
+    used = {"services.nodeports": "0", "pods": "8"}
+    c.put(
+        c.namespace,
+        "resourcequotas",
+        {"metadata": {"name": "wide"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}},
+    )
+    for leader in ("kube-scheduler", "kube-controller-manager"):
+        c.put("kube-system", "leases", {"metadata": {"name": leader}, "spec": {"renewTime": at(120)}})

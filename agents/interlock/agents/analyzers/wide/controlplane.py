@@ -22,6 +22,7 @@ _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[^"]+)"(?P<rest>.*)', r
 _SLOW = re.compile(r"context deadline exceeded|timeout", re.I)
 PATIENCE_SECONDS = 45
 STALE_SECONDS = 60
+LONG_STALE_SECONDS = 600
 _LEADERS = {
     "kube-scheduler": "control-plane.scheduler.down",
     "kube-controller-manager": "control-plane.controller-manager.down",
@@ -71,7 +72,7 @@ def _corefile(land: Landscape, settings: ConfigMap, unresolved: tuple[Quote, ...
         yield Finding(
             cause="control-plane.coredns.misconfigured",
             object=settings.ref,
-            confidence=0.94 if unresolved else 0.8,
+            confidence=0.94 if unresolved else 0.6 if land.hurt else 0.45,
             summary=f"The name service is misconfigured: {problem}.",
             quotes=(*land.quote(settings, f"Corefile: {problem}"), *unresolved[:2]),
         )
@@ -96,12 +97,17 @@ def _corefile_problems(text: str) -> Iterator[str]:
 
 
 def _leaders(land: Landscape) -> Iterator[Finding]:
+    leases = [*land.within(Lease, SYSTEM).values(), *land.within(Lease, "kube-node-lease").values()]
+    renewals = sorted(lease.spec.renew_time for lease in leases if lease.spec.renew_time is not None)
     for name, cause in _LEADERS.items():
         lease = land.find(Lease, SYSTEM, name)
         pods = [p for p in land.groups_of(SYSTEM) if p.ref.name.startswith(name)]
         down = [g for g in pods if g.ready == 0]
         renewed = lease.spec.renew_time if lease is not None else None
-        stale = renewed is not None and (land.now - renewed).total_seconds() > STALE_SECONDS
+        # A dump takes its time: a Lease is late where others went on, or where nobody could overlook it.
+        patience = STALE_SECONDS if len(renewals) > 1 else LONG_STALE_SECONDS
+        latest = renewals[-1] if len(renewals) > 1 else land.now
+        stale = renewed is not None and (latest - renewed).total_seconds() > patience
         if down or stale:
             about = down[0].ref if down else ObjectRef(kind="Lease", namespace=SYSTEM, name=name)
             words = "has no ready pod" if down else f"has not renewed its Lease since {renewed}"
@@ -109,7 +115,7 @@ def _leaders(land: Landscape) -> Iterator[Finding]:
             yield Finding(
                 cause=cause,
                 object=target,
-                confidence=0.95 if down and stale else 0.9,
+                confidence=0.95 if down and stale else 0.9 if down or len(renewals) > 1 else 0.75,
                 summary=f"{name} {words}.",
                 quotes=land.quote(about, words),
             )
@@ -157,7 +163,7 @@ def _controllers(land: Landscape) -> Iterator[Finding]:
         yield Finding(
             cause="control-plane.controller-manager.down",
             object=ObjectRef(kind="Pod", namespace=SYSTEM, name="kube-controller-manager"),
-            confidence=0.8,
+            confidence=0.7,
             summary=f"{late[0].ref} was changed, and no controller has observed it.",
             quotes=land.quote(
                 late[0], f"generation {late[0].metadata.generation}, observed {late[0].status.observed_generation}"

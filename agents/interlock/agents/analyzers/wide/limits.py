@@ -98,13 +98,7 @@ def _still_short(land: Landscape, event: Event) -> bool:
 
 
 def _full(land: Landscape, quota: Quota) -> Iterator[Finding]:
-    full = {
-        name
-        for name, hard in quota.status.hard.items()
-        if is_quantity(hard)
-        and is_quantity(quota.status.used.get(name, "0"))
-        and quantity(quota.status.used.get(name, "0")) >= quantity(hard)
-    }
+    full = {name for name, hard in quota.status.hard.items() if _is_full(name, hard, quota.status.used.get(name, "0"))}
     if not full:
         return
     short = [g for g in land.groups if len(g.pods) < g.wanted]
@@ -131,6 +125,14 @@ def _never_came(land: Landscape) -> Iterator[Finding]:
         finding = _absent(land, drift)
         if finding is not None:
             yield finding
+
+
+def _is_full(name: str, hard: str, used: str) -> bool:
+    """Whether nothing is left; that there is nothing of a kind from the outset is a choice, and no shortage."""
+    if not (is_quantity(hard) and is_quantity(used)) or quantity(used) < quantity(hard):
+        return False
+    runs = resource_cause({name}).endswith(("pods-exceeded", "cpu-exceeded", "memory-exceeded"))
+    return quantity(hard) > 0 or runs
 
 
 _MISSING: dict[str, tuple[str, float]] = {

@@ -43,7 +43,7 @@ _WORDS: tuple[tuple[str, str, str, float], ...] = (
         0.75,
     ),
     (
-        r"failed to create shim task|container runtime|containerd\.sock|rpc error: code = Unavailable",
+        r"containerd\.sock|container runtime is down|rpc error: code = Unavailable desc = connection error",
         "node.container-runtime.down",
         "",
         0.7,
@@ -223,7 +223,7 @@ def _sidecars(land: Landscape, group: Group) -> Iterator[Finding]:
                 yield Finding(
                     cause="workload.port.sidecar-conflict",
                     object=group.ref,
-                    confidence=0.93 if crashed else 0.7,
+                    confidence=0.93 if crashed else 0.45,
                     summary=f"Containers {other} and {container.name} of {group.ref} both want port {port.container_port}.",
                     quotes=land.quote(group.ref, f"{other} and {container.name}: containerPort {port.container_port}"),
                 )

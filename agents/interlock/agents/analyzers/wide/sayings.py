@@ -40,7 +40,7 @@ def _saying(words: str, cause: str, accused: Accused, sure: float, *, symptom: b
 # The first that matches a line counts for it.
 SAYINGS: tuple[Saying, ...] = (
     _saying(
-        r"password authentication failed|access denied for user|authentication failed|WRONGPASS|NOAUTH|login failed for user|invalid username.password|role \"[^\"]+\" does not exist|SASL auth|auth(?:entication)? error.*(?:mongo|sql|redis)|ERR invalid password",
+        r"password authentication failed|access denied for user|AuthenticationFailed|ACCESS.{0,80}authentication failed|(?:mongo|redis|sql|pq:|postgres|database|scram|amqp)[^\n]{0,80}auth\w* fail|auth\w* fail[^\n]{0,80}(?:mongo|redis|sql|postgres|database|scram|amqp)|WRONGPASS|NOAUTH|login failed for user '|invalid username.password|role \"[^\"]+\" does not exist|SASL auth|auth(?:entication)? error.*(?:mongo|sql|redis)|ERR invalid password",
         "workload.database.credentials-invalid",
         "self",
         0.82,
@@ -200,7 +200,8 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         sure = sure if len(callers) == 1 else 0.55
     if saying.accused == "store" and not STORES.search(f"{_image_of(land, target)} {target.name}"):
         sure = 0.45  # which database is meant was not seen
-    hurting = not speaker.whole or any(s.restart_count for _, s in speaker.statuses()) or bool(land.hurt)
+    own = not speaker.whole or any(s.restart_count for _, s in speaker.statuses())
+    hurting = own or (bool(land.hurt) and (saying.accused != "self" or cause.startswith("workload.database")))
     repeated = line.count >= 3
     sure += (0.05 if hurting and not saying.symptom else 0) + (0.03 if repeated and not saying.symptom else 0)
     sure -= 0 if hurting or repeated else 0.3

@@ -37,10 +37,10 @@ def _autoscaler(land: Landscape, scaler: Autoscaler) -> Iterator[Finding]:
         yield _scaled(land, scaler, "autoscaling.hpa.target-wrong", 0.93, words)
     elif active is not None and active.status == "False" and active.reason != "ScalingDisabled":
         words = f"has no metrics: {active.reason} {active.message}"
-        missing_request = "missing request" in active.message
-        yield _scaled(
-            land, scaler, "autoscaling.hpa.metrics-missing", 0.88 if missing_request or land.hurt else 0.82, words
-        )
+        elsewhere = any(kind != "Namespace" for kind, _ in land.hurt)
+        own = "missing request" in active.message or bool(land.symptoms)  # else there may never have been metrics
+        sure = 0.48 if elsewhere else 0.85 if own else 0.65
+        yield _scaled(land, scaler, "autoscaling.hpa.metrics-missing", sure, words)
     elif limited is not None and limited.status == "True" and limited.reason == "TooManyReplicas":
         group = next((g for g in land.groups if (g.ref.kind, g.ref.name) == (target.kind, target.name)), None)
         if group is None or group.whole or scaler.status.current_replicas >= scaler.spec.max_replicas:
@@ -80,7 +80,7 @@ def _budget(land: Landscape, budget: Budget) -> Iterator[Finding]:
         yield Finding(
             cause="disruption.budget.blocks-drain" if cordoned else "disruption.budget.unsatisfiable",
             object=budget.ref,
-            confidence=0.9 if cordoned else 0.55,
+            confidence=0.9 if cordoned else 0.4,
             summary=f"{budget.ref} never lets one of {replicas} pods go.",
             quotes=(
                 *land.quote(

@@ -162,7 +162,7 @@ def _how_sure(land: Landscape, service: Service, target: int | str, *, undeclare
     )
     if told or (probed and all(g.whole for g in land.behind(service))):
         return 0.35  # it listens there although it declares another port
-    sure = 0.65 if undeclared else 0.88
+    sure = 0.65 if undeclared else 0.88 if land.symptoms or land.lines else 0.78
     return min(0.96, sure + (0.08 if failing else 0))
 
 

@@ -145,7 +145,7 @@ def _port_beside(setting: Setting, beside: tuple[Setting, ...]) -> int | None:
     """`DB_PORT` beside `DB_HOST`."""
     stem = _HOST_NAME.sub("", setting.name)
     for other in beside:
-        named = _PORT_NAME.search(other.name) is not None and _PORT_NAME.sub("", other.name) == stem != setting.name
+        named = _PORT_NAME.search(other.name) is not None and _PORT_NAME.sub("", other.name) == stem != ""
         if named and other.owner == setting.owner and other.value.isdigit():
             return int(other.value)
     return None
