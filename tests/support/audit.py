@@ -26,6 +26,8 @@ ALLOWED_TO_OPERATOR = frozenset(
         "create leases",
         "create subjectaccessreviews",
         "create auditheads",
+        "create ledgers",
+        "patch ledgers",
         "delete runbookexecutions",
         "patch leases",
     }

@@ -15,13 +15,14 @@ from typing import Any
 
 from tests.support.audit import AuditLog, Writes, writes
 from tests.support.identity import Json, path_of
-from tests.support.installation import Installation
+from tests.support.installation import API, Installation
 from tests.support.launcher import Clock, CommitTrap, Process
 from tests.support.proxy import Disturb, Proxy, undisturbed
 from tests.support.scene import Scene, open_namespace, operator_environment
 from tests.support.waiting import PATIENCE, eventually
 
 from interlock.crds.execution import TERMINAL, RunbookExecution
+from interlock.crds.ledger import ledger_of
 from interlock.crds.names import (
     AUDIT_FINALIZER,
     EXECUTION_UID_LABEL,
@@ -69,6 +70,8 @@ class Outcome:
     flaws: tuple[str, ...]
     """What is wrong with the whole archive."""
     secrets_left: int
+    holds: bool
+    """Whether it still holds something in its namespace's Ledger."""
     rename: Mapping[str, str]
     deaths: int
     """How many operators died over it."""
@@ -255,6 +258,7 @@ class Run:
             writes(self.lane.audit.fresh(), self.lane.namespace, rename),
             *self._archived(),
             self._secrets_left(done.uid),
+            self._holds(done.uid),
             rename,
             self.lane.lives - self.lane.alive - self.deaths_before,
         )
@@ -272,6 +276,11 @@ class Run:
     def _secrets_left(self, uid: str) -> int:
         path = f"/api/v1/namespaces/{RUNNERS_NAMESPACE}/secrets?labelSelector={EXECUTION_UID_LABEL}={uid}"
         return len(self.lane.installation.admin.get(path).body["items"])
+
+    def _holds(self, uid: str) -> bool:
+        path = f"{API}/namespaces/{SYSTEM_NAMESPACE}/ledgers/{ledger_of(self.lane.namespace)}"
+        answer = self.lane.installation.admin.get(path)
+        return answer.ok and any(hold["uid"] == uid for hold in answer.body["spec"]["holds"])
 
 
 @contextmanager

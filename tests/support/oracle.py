@@ -34,6 +34,8 @@ def violations(outcome: Outcome) -> Iterator[str]:
     yield from (f"the archive: {flaw}" for flaw in outcome.flaws)
     if outcome.secrets_left:
         yield f"{outcome.secrets_left} Secrets of its runner are left"
+    if outcome.holds:
+        yield "it still holds what it took from the Ledger"
 
 
 def _undeclared(outcome: Outcome) -> Iterator[str]:
