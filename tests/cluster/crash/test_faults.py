@@ -12,8 +12,9 @@ from tests.cluster.crash.trials import first_few, rehearsed, trial
 from tests.support.disturbances import at, refusal, reset, slow
 from tests.support.lane import Lane, Scenario
 from tests.support.launcher import BOTH, When
-from tests.support.oracle import end, violations
+from tests.support.oracle import differences, end, violations
 from tests.support.proxy import Call, Disturb, Exchange, Fault
+from tests.support.waiting import eventually
 
 FAULTS: Mapping[str, Fault] = {
     "reset before": reset("before"),
@@ -144,14 +145,17 @@ def test_cut_off_in_the_middle_it_goes_on_when_it_is_back(own_lane: Lane, second
 
 
 def test_the_api_server_restarts_in_the_middle(lane_on_own_lab: Lane) -> None:
+    """It has done what it was asked, and is gone before it can say so."""
     expected, _, _ = rehearsed(lane_on_own_lab, SUCCEEDS)
-    restart = threading.Thread(target=lane_on_own_lab.installation.lab.restart, args=("kube-apiserver",))
+    back = threading.Event()
 
-    def disturb(call: Call) -> Fault | None:
-        if call.point == "runner PATCH cronjobs #1":
-            restart.start()
-        return None
+    async def restarted(exchange: Exchange) -> web.StreamResponse:
+        await exchange.forward()
+        await asyncio.to_thread(lane_on_own_lab.installation.lab.restart, "kube-apiserver")
+        back.set()
+        return exchange.reset()
 
-    wrong = trial(lane_on_own_lab, SUCCEEDS, expected, disturb, deaths=0)
-    restart.join()
-    assert not wrong
+    run = lane_on_own_lab.begin(SUCCEEDS, at("runner PATCH cronjobs #1", restarted))
+    eventually("the API server to be back", lambda: run.look() is not None and back.is_set())
+    outcome = run.finish()
+    assert not [*violations(outcome), *differences(expected, outcome)]
