@@ -235,11 +235,11 @@ class Run:
         self.lane.revive()
         try:
             answer = self.lane.installation.admin.get(self.lane.scene.path(self.name))
+            return self._seen(RunbookExecution.from_object(answer.body)) if answer.ok else None
         except OSError:  # the API server is away
             return None
-        if not answer.ok:  # it is there again, and not yet ready
-            return None
-        found = RunbookExecution.from_object(answer.body)
+
+    def _seen(self, found: RunbookExecution) -> RunbookExecution | None:
         phase = found.status.phase if found.status else None
         if phase == "AwaitingPerson":
             raise AssertionError(f"a person is needed: {found.status.message if found.status else ''}")
