@@ -15,7 +15,7 @@ from interlock.runbooks import rbac
 Manifest = dict[str, Any]
 Progress = Callable[[str], None]
 _QUOTA_SECONDS = 90
-_COUNTED = "count/runbookexecutions.interlock.dev"
+COUNTED = "count/runbookexecutions.interlock.dev"
 
 
 def shipped(kind: Manifests) -> list[Manifest]:
@@ -57,7 +57,7 @@ def opt_in(cluster: Cluster, namespace: str, progress: Progress) -> None:
     apply_all(cluster, rbac.opt_in(namespace), progress)
     path = f"/api/v1/namespaces/{namespace}/resourcequotas/interlock"
     deadline = time.monotonic() + _QUOTA_SECONDS
-    while _COUNTED not in ((cluster.get(path).get("status") or {}).get("used") or {}):
+    while COUNTED not in ((cluster.get(path).get("status") or {}).get("used") or {}):
         if time.monotonic() > deadline:
             raise CommandError(
                 f"ResourceQuota {namespace}/interlock has no count after {_QUOTA_SECONDS} s: no execution is admitted",

@@ -87,7 +87,7 @@ def let_go(cluster: Cluster, seconds: float, progress: Progress) -> list[Held]:
     while (left := held(cluster)) or time.monotonic() < began + _SETTLE_SECONDS:
         if left and told < 0 and not (finding := leader(cluster)).ok:
             raise CommandError(f"{len(left)} executions are held, and no operator works: {finding.says}", finding.fix)
-        if len(left) != told:
+        if left and len(left) != told:
             told = len(left)
             progress(f"{told} executions have still to end and to be archived")
         for one in left:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from interlock.cli.cluster import Cluster, Object, executions_path
-from interlock.cli.diagnosis import INSTALL, Finding, allowed
+from interlock.cli.diagnosis import INSTALL, Finding, allowed, opted_in
 from interlock.cli.executions import duration
+from interlock.cli.manifests import COUNTED
 from interlock.crds.execution import TERMINAL
 from interlock.crds.names import (
     AGENTS_NAMESPACE,
@@ -54,6 +55,8 @@ def running(cluster: Cluster) -> Iterator[Finding]:
     yield _operator_may_work(cluster)
     for part, namespace, name in _WORKLOADS:
         yield from _workload(cluster, part, namespace, name)
+    for namespace in opted_in(cluster):
+        yield _quota(cluster, namespace)
     if cluster.find(f"/apis/{API_VERSION}") is not None:
         yield _archive(cluster)
         yield _heads(cluster)
@@ -115,6 +118,16 @@ def _current(deployment: Object) -> Finding:
     fix = "Bring both to one version: " + INSTALL
     says = f"version {installed}, this command is {ours}"
     return Finding(f"{name} version", installed == ours, says, "" if installed == ours else fix)
+
+
+def _quota(cluster: Cluster, namespace: str) -> Finding:
+    """Without a quota that has been counted, the API server admits no request."""
+    found = cluster.find(f"/api/v1/namespaces/{namespace}/resourcequotas/interlock") or {}
+    status = found.get("status") or {}
+    most, used = ((status.get(part) or {}).get(COUNTED) for part in ("hard", "used"))
+    ok = most is not None and used is not None
+    says = f"{used} of {most} executions" if ok else "has no counted ResourceQuota interlock: no request is admitted"
+    return Finding(f"quota of {namespace}", ok, says, "" if ok else f"interlock namespace opt-in {namespace} --apply")
 
 
 def _archive(cluster: Cluster) -> Finding:

@@ -8,6 +8,7 @@ from kubernetes import client
 
 from interlock.cli.cluster import Cluster
 from interlock.cli.errors import Refused
+from interlock.cli.manifests import COUNTED
 from interlock.cli.running import _WORKLOADS, running
 from interlock.crds.names import AUDIT_FINALIZER
 
@@ -32,7 +33,9 @@ class Recorded(Cluster):
             return {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in self.refused}}
         if path in self.answers:
             return self.answers[path]
-        if method == "GET" and path.endswith(("/deployments", "/pods", "/auditheads", "/runbookexecutions")):
+        if method == "GET" and path.endswith(
+            ("/namespaces", "/deployments", "/pods", "/auditheads", "/runbookexecutions")
+        ):
             return {"items": []}
         raise Refused(404, path)
 
@@ -86,6 +89,17 @@ def test_what_has_ended_is_archived_soon(age: int, finalizers: list[str], ok: bo
     body = {"metadata": {"finalizers": finalizers}, "status": {"phase": "Succeeded", "completedAt": ended}}
     cluster.answers |= {"/apis/interlock.dev/v1alpha1": {}, RBX: {"items": [body]}}
     assert found(cluster)["archive"][0] is ok
+
+
+@pytest.mark.parametrize(
+    ("status", "ok"),
+    [({"hard": {COUNTED: "200"}, "used": {COUNTED: "3"}}, True), ({"hard": {COUNTED: "200"}}, False), ({}, False)],
+)
+def test_a_namespace_admits_requests_only_where_they_are_counted(status: Json, ok: bool) -> None:
+    cluster = Recorded()
+    cluster.answers["/api/v1/namespaces"] = {"items": [{"metadata": {"name": "shop"}}]}
+    cluster.answers["/api/v1/namespaces/shop/resourcequotas/interlock"] = {"status": status}
+    assert found(cluster)["quota of shop"][0] is ok
 
 
 def test_an_interrupted_uninstall_shows() -> None:
