@@ -247,3 +247,13 @@ def no_such_node(c: Cluster, a: App) -> Expected:
 
     c.pod_edits[a.leaf] = edit
     return Expected("scheduling.node-selector.mismatch", "Deployment", a.leaf)
+
+
+@mechanism
+def misspelt_config_map(c: Cluster, a: App) -> Expected:
+    c.put(c.namespace, "configmaps", {"metadata": {"name": f"{a.leaf}-settings"}, "data": {"MODE": "fast"}})
+    c.container(a.leaf)["envFrom"] = [{"configMapRef": {"name": f"{a.leaf}-setings"}}]
+    message = f'configmap "{a.leaf}-setings" not found'
+    waits = {"waiting": {"reason": "CreateContainerConfigError", "message": message}}
+    c.state(a.leaf, {"ready": False, "restartCount": 0, "lastState": {}, "state": waits})
+    return Expected("workload.config.config-map-not-found", "Deployment", a.leaf)

@@ -45,8 +45,11 @@ def test_nothing_is_done_to_what_is_well(results: list[Result]) -> None:
     assert all(r.right_at(1) for r in results if r.expected.flavour == "control")
 
 
-def test_confidence_means_what_it_says(results: list[Result]) -> None:
-    assert score(results).calibration_error <= 0.1
+def test_confidence_does_not_promise_more_than_it_keeps(results: list[Result]) -> None:
+    # The library is easier than the world, so to be right more often than one says is wanted here.
+    figures = score(results)
+    assert figures.calibration_error <= 0.12
+    assert all(found.sure - found.right <= 0.05 for found in figures.reliability if found.count >= 10)
 
 
 def test_the_library_is_the_same_each_time(tmp_path: Path) -> None:

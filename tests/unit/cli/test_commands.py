@@ -27,6 +27,7 @@ def run(*words: str, code: int = 0) -> str:
 GROUPS = [
     *("demo", "lab", "install", "uninstall", "doctor", "namespace", "runbook"),
     *("execution", "incident", "audit", "alert", "operator", "agents"),
+    *("diagnose", "snapshot", "topology", "eval"),
 ]
 
 

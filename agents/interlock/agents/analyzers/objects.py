@@ -194,12 +194,14 @@ class SecretVolume(Part):
     """A Secret mounted as files."""
 
     secret_name: str = ""
+    optional: bool = False
 
 
 class ConfigMapVolume(Part):
     """A ConfigMap mounted as files."""
 
     name: str = ""
+    optional: bool = False
 
 
 class ClaimVolume(Part):

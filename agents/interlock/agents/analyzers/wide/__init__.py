@@ -18,6 +18,7 @@ from interlock.agents.analyzers.wide import (
     nodes,
     podwise,
     policies,
+    references,
     sayings,
     scaling,
     services,
@@ -31,6 +32,7 @@ Wide = Callable[[Landscape], Iterator[Finding]]
 
 WIDE: tuple[Wide, ...] = (
     podwise.analyze,  # pods cannot start, for reasons of the node, of security, of their resolver
+    references.analyze,  # a ConfigMap or Secret is not there
     services.analyze,  # a Service leads nowhere
     callers.analyze,  # an address leads nowhere
     policies.analyze,  # a policy keeps out what is needed
