@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from tools.powers import page as powers_page
 
 from interlock.crds.actions import ACTIONS, Arguments, EffectName
 from interlock.crds.causes import CAUSES
@@ -158,6 +159,7 @@ def generated(root: Path) -> dict[Path, str]:
     return {
         Path("docs/reference/actions.md"): actions_page(),
         Path("docs/reference/causes.md"): causes_page(),
+        Path("docs/reference/powers.md"): powers_page(),
         architecture: with_block((root / architecture).read_text(), "phases", phases_graph()),
     }
 
