@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.agents.analyzers.findings import Finding, Quote
-from interlock.agents.analyzers.objects import Change, Pod
+from interlock.agents.analyzers.objects import Pod
 from interlock.agents.analyzers.scene import Scene
+from interlock.agents.analyzers.told import Change
 from interlock.agents.model import ObjectRef
 
 _ABSENT = re.compile(r'(?P<kind>secret|configmap|\[redacted\]) "(?P<name>[^"]+)" not found', re.I)

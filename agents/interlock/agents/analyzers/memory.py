@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Introduced
-from interlock.agents.analyzers.objects import Change, ContainerStatus, Pod
+from interlock.agents.analyzers.objects import ContainerStatus, Pod
 from interlock.agents.analyzers.scene import Scene
+from interlock.agents.analyzers.told import Change
 from interlock.crds.quantity import is_quantity, quantity
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Introduced
-from interlock.agents.analyzers.objects import Address, Change, Container, Event, Pod, Probe
+from interlock.agents.analyzers.objects import Address, Container, Pod, Probe
 from interlock.agents.analyzers.scene import Scene
+from interlock.agents.analyzers.told import Change, Event
 
 Name = Literal["Readiness", "Liveness", "Startup"]
 _FAILED = re.compile(r"(?P<probe>Readiness|Liveness|Startup) probe (?:failed|errored)[^:]*: ?(?P<why>.*)", re.S)

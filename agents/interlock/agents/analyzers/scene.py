@@ -13,7 +13,8 @@ from pydantic import JsonValue, ValidationError
 
 from interlock.agents.analyzers.findings import Introduced, Quote
 from interlock.agents.analyzers.kinds import Quota
-from interlock.agents.analyzers.objects import Change, ContainerStatus, Event, Log, Part, Pod, PodSpec
+from interlock.agents.analyzers.objects import ContainerStatus, Part, Pod, PodSpec
+from interlock.agents.analyzers.told import Change, Event, Log
 from interlock.agents.analyzers.workloads import Revision, Workload
 from interlock.agents.evidence import Evidence
 from interlock.agents.evidence.model import Kind

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from interlock.agents.analyzers.findings import Quote
-from interlock.agents.analyzers.objects import PARTIAL, ContainerStatus, Event, Metadata, Owner, Pod, PodSpec, Resource
+from interlock.agents.analyzers.objects import PARTIAL, ContainerStatus, Metadata, Owner, Pod, PodSpec, Resource
+from interlock.agents.analyzers.told import Event
 from interlock.agents.analyzers.workloads import (
     BarePod,
     DaemonSet,

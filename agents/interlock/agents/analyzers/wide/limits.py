@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import LimitRange, Namespace, Quota
-from interlock.agents.analyzers.objects import Event
+from interlock.agents.analyzers.told import Event
 from interlock.agents.analyzers.wide.drift import Drift
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.model import ObjectRef

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import Claim, ClaimSpec, PersistentVolume, StorageClass, VolumeSpec
-from interlock.agents.analyzers.objects import Event
+from interlock.agents.analyzers.told import Event
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.world import selects
 from interlock.agents.model import ObjectRef
