@@ -73,6 +73,19 @@ def test_logs_are_told_apart_by_container_and_run(tmp_path: Path) -> None:
     ]
 
 
+def test_documents_alone_are_not_enough_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "snapshot.json").write_text('{"collectedAt": "2026-03-01T12:00:00Z", "namespace": null}')
+    for name, content in {
+        "connectivity": [{"service": "x", "port": 80, "succeeded": False}],
+        "service-dependencies": [{"service": "x", "calls": ["y"]}],
+        "log-patterns": [{"service": "x", "total_error_ratio": 0.9, "patterns": [{"count": 9, "sample": "timeout"}]}],
+        "alerts": {"alerts": [{"status": "firing", "labels": {"alertname": "HighLatency", "service": "x"}}]},
+        "changes": [{"at": "2026-03-01T11:59:00Z", "object": "Deployment x", "summary": "image"}],
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    assert examine(Landscape(Snapshot(tmp_path)), 0.5).best is None
+
+
 @pytest.mark.parametrize("name", ["..", "../shop", "/etc"])
 def test_no_name_leads_out_of_the_snapshot(tmp_path: Path, name: str) -> None:
     snapshot = Snapshot(written(shop(), tmp_path / "case"))

@@ -117,7 +117,7 @@ class World:
         if self.source.namespace is not None:
             return (self.source.namespace,)
         mine = tuple(n for n in self.source.namespaces() if not n.startswith("kube-"))
-        return mine or self.source.namespaces()
+        return mine or self.source.namespaces() or ("default",)
 
     def load(self) -> None:
         """Reads and types what every look needs, so that what follows is analysis alone."""
