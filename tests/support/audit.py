@@ -25,6 +25,7 @@ ALLOWED_TO_OPERATOR = frozenset(
         "create serviceaccounts/token",
         "create leases",
         "create subjectaccessreviews",
+        "patch guardrails/status",
         "create auditheads",
         "create ledgers",
         "patch ledgers",

@@ -15,7 +15,7 @@ from interlock.operator.core.state import parse_time
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-KEPT_ANYWAY = 64
+KEPT_ANYWAY = 16
 """Counts that stay although no guardrail reaches back to them, so that one which is set later starts with them."""
 
 FAILURES: frozenset[Phase] = frozenset({"Failed", "Undone"})
