@@ -45,6 +45,31 @@ def test_a_guardrail_is_set_and_not_taken_back(shop: Place, on_call: Identity, o
     allowed(owner.delete(path))
 
 
+LIMITS: Json = {
+    "budgets": [{"per": "Namespace", "limit": 1, "windowSeconds": 3600}],
+    "concurrency": [{"per": "Namespace", "limit": 1}],
+    "coolDownSeconds": 600,
+    "breaker": {"failures": 1, "windowSeconds": 3600},
+    "freezes": [{"schedule": "0 0 * * *", "durationSeconds": 86400}],
+    "blastRadius": {"replicasPercent": 1},
+    "gitOps": "Refuse",
+    "mode": "Observe",
+}
+
+
+def test_every_limit_can_be_set_and_none_of_them_taken_back(shop: Place, on_call: Identity, owner: Identity) -> None:
+    body = stopping(shop)
+    body["spec"] |= LIMITS
+    allowed(on_call.post(f"{API}/guardrails", body))
+    path = path_of(body)
+    for field in LIMITS:
+        assert on_call.patch(path, {"spec": {field: None}}).status == 403, field
+        allowed(owner.patch(f"{path}?{TRY}", {"spec": {field: None}}))
+    assert on_call.patch(path, {"spec": {"mode": "Auto", "autonomy": {"successes": 1}}}).status == 403
+    assert on_call.patch(f"{path}/status", {"status": {"use": ""}}).status == 403
+    allowed(owner.delete(path))
+
+
 def test_the_emergency_stop_is_pulled_and_not_lifted(on_call: Identity, owner: Identity) -> None:
     """By dry run: it would stop the runners of all tests."""
     path = f"{LEASES}/interlock-emergency-stop"
