@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-unit test-cluster crash tools postgres check generate bench images format clean
+.PHONY: help demo lab test test-unit test-cluster crash mutate tools postgres check generate bench images format clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-cluster: $(READY) tools ## The tests that need a cluster
 
 crash: $(READY) tools ## Kill the operator at every request and commit of every runbook, which `make test` samples
 	$(PYTEST) tests/cluster/crash -m "crash or not crash" $(ARGS)
+
+mutate: $(READY) tools ## Neutralise each admission rule in turn: a test must fail (ARGS="--every 5": a sample)
+	$(BIN)/python -m tools.mutate $(ARGS)
 
 # Where it cannot be installed, the tests of PostgreSQL are skipped with that reason.
 postgres: ## Install PostgreSQL's server for the tests, where apt-get may do so without asking (as root)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from rich.console import Console
 
-from bench import costs, growth, ledger, throughput, writes
+from bench import costs, growth, ledger, stops, throughput, writes
 from bench.figure import Result
 from bench.loop import Rhythm
 from bench.options import FULL_FINISHED, FULL_UNFINISHED, Options
@@ -17,6 +17,7 @@ ALONE: Mapping[str, Callable[[], Iterator[Result]]] = {"costs": costs.figures}
 ON_A_LAB: Mapping[str, Callable[[Stand, Options], Iterator[Result]]] = {
     "writes": writes.results,
     "ledger": ledger.results,
+    "stops": stops.results,
     "throughput": throughput.results,
     "unfinished": growth.unfinished,
     "finished": growth.finished,

@@ -17,6 +17,11 @@ Name = Callable[[Json], str | None]
 """What a request is for; None where it is not of the work that is measured."""
 
 
+_BESIDE = frozenset(
+    {"leases", "subjectaccessreviews", "validatingadmissionpolicies", "validatingadmissionpolicybindings"}
+)
+
+
 @dataclass(frozen=True)
 class AuditLog:
     """The part of an audit log that was written after it was marked."""
@@ -42,9 +47,9 @@ class AuditLog:
 
 
 def of_operator(entry: Json) -> str | None:
-    """The requests of the operator and of its runners; leases and watches are not of any execution."""
+    """The requests of the operator and of its runners; leases, self-checks and watches are not of any execution."""
     user, verb, resource = entry["user"]["username"], entry["verb"], _resource(entry)
-    if resource == "leases" or verb == "watch":
+    if resource in _BESIDE or verb == "watch":
         return None
     failed = "" if entry["responseStatus"]["code"] < 400 else f" ({entry['responseStatus']['code']})"
     if user.startswith(RUNNERS):

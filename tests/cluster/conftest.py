@@ -47,7 +47,13 @@ def lab_directory(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
 
 @pytest.fixture(scope="session")
 def lab(lab_directory: Path, worker_id: str) -> Iterator[Lab]:
-    """The lab of this run. The first worker that asks starts it, the others get the same one."""
+    """The lab of this run. The first worker that asks starts it, the others get the same one.
+
+    One that is up already is used where INTERLOCK_TEST_LAB names its folder, and left as it is.
+    """
+    if (given := os.environ.get("INTERLOCK_TEST_LAB")) and (standing := Lab.load(Path(given))):
+        yield standing
+        return
     alone = worker_id == "master"
     owner = os.getpid() if alone else os.getppid()
     shared = lab_up(lab_directory, monitoring=False, releases=(definitions(),), owner_pid=owner)
