@@ -17,6 +17,7 @@ Reach = Callable[[ObjectRef], frozenset[ObjectRef]]
 
 SYMPTOM_BESIDE_ROOT = 0.4
 CLOSE = 0.1
+MUCH = 0.25
 MOST_HYPOTHESES = 8
 MOST_QUOTES = 8
 AGREEING = 0.03
@@ -168,6 +169,9 @@ def _weighed(finding: Finding, roots: list[Finding], everything: list[Finding], 
         shown = _explains(root, finding) or (finding.role == "symptom" and sure) or (sure and _is_shown(root, finding))
         if shown and _suffers(root, finding, reach):
             return _lowered(finding, f"{root.cause} on {root.object} explains it")
+    for root in others:
+        if _is_of_the_node(root, finding):
+            return _lowered(finding, f"{root.object} is at fault")
     for deeper in everything:
         if deeper is not finding and _is_deeper(deeper, finding, reach):
             return _lowered(finding, f"{deeper.cause} on {deeper.object} comes before it")
@@ -183,10 +187,17 @@ def _explains(root: Finding, finding: Finding) -> bool:
     return any(covers(a, root.cause) and covers(b, finding.cause) for a, b in _EXPLAINS)
 
 
+def _is_of_the_node(root: Finding, finding: Finding) -> bool:
+    """Whether what keeps a workload from its nodes is the node's doing."""
+    same = root.cause == finding.cause and root.object.kind == "Node" and finding.object.kind != "Node"
+    return same and root.confidence >= SURE_ENOUGH_TO_EXPLAIN
+
+
 def _is_shown(root: Finding, finding: Finding) -> bool:
     """Whether the finding is what a fault elsewhere looks like, and the root is such a fault."""
     siblings = root.object == finding.object and root.cause.rpartition(".")[0] == finding.cause.rpartition(".")[0]
-    return is_consequence(finding) and not is_consequence(root) and not siblings
+    surer_by_far = finding.confidence - root.confidence > MUCH
+    return is_consequence(finding) and not is_consequence(root) and not siblings and not surer_by_far
 
 
 def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:

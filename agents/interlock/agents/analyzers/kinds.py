@@ -108,6 +108,7 @@ class Taint(Part):
     key: str = ""
     value: str = ""
     effect: str = ""
+    time_added: datetime | None = None
 
 
 class NodeSpec(Part):

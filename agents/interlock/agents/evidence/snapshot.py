@@ -19,6 +19,7 @@ from interlock.agents.cluster import Json
 from interlock.agents.errors import AgentError
 from interlock.agents.evidence.shapes import sound
 from interlock.agents.evidence.source import RunLog
+from interlock.agents.evidence.survey import NAMESPACED, OF_THE_CLUSTER
 
 MARKER = "snapshot.json"
 LARGEST_FILE = 512 * 1024 * 1024
@@ -27,6 +28,7 @@ MOST_VALUES = 1_000_000
 DOCUMENTS = frozenset({"log-patterns", "alerts", "connectivity", "service-dependencies", "changes"})
 FOLDERS = frozenset({"metrics", "node-services", "manifests"})
 LOGS = {"logs.txt": False, "logs-previous.txt": True}
+WELL_KNOWN = frozenset({*NAMESPACED, *OF_THE_CLUSTER})
 _PLURAL = re.compile(r"[a-z]+(-controllers)?")
 _START = re.compile(r"^==== START logs for container (?P<container>\S*) of pod (?P<pod>\S*) ====$", re.M)
 _END = re.compile(r"^==== END logs for container .* ====$", re.M)
@@ -61,6 +63,14 @@ class Snapshot:
     def namespaces(self) -> tuple[str, ...]:
         """The folders that are namespaces."""
         return tuple(self._folders)
+
+    def plurals(self, namespace: str | None) -> tuple[str, ...]:
+        """The kinds of which there is a file."""
+        if namespace is not None and namespace not in self._folders:
+            return ()
+        files = (p for p in (self._folder / (namespace or "")).iterdir() if p.is_file() and _is_list(p))
+        kept = (p for p in files if p.name != MARKER and p.stem not in DOCUMENTS)
+        return tuple(sorted(p.stem for p in kept if p.stem in WELL_KNOWN or self._holds_objects(p)))
 
     def objects(self, plural: str, namespace: str | None) -> list[Json] | None:
         """The items of a List.
@@ -142,6 +152,14 @@ class Snapshot:
                 file, "has no items", "Each such file is a List: kubectl get PLURAL -n NAMESPACE -o json"
             )
         return sound(items, namespace)
+
+    def _holds_objects(self, file: Path) -> bool:
+        """Whether a file that nobody asked for by its name is a List."""
+        try:
+            content = _json(file)
+        except SnapshotError:
+            return False
+        return isinstance(content, dict) and isinstance(content.get("items"), list)
 
     def _json(self, file: Path) -> Any:
         if file not in self._read:

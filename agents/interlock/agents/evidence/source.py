@@ -39,6 +39,9 @@ class Source(Protocol):
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces of which anything was seen."""
 
+    def plurals(self, namespace: str | None) -> tuple[str, ...]:
+        """The kinds that were collected in a namespace, cluster-scoped ones where it is None."""
+
     def objects(self, plural: str, namespace: str | None) -> list[Json] | None:
         """The objects of one kind, cluster-scoped ones where `namespace` is None; None when not collected."""
 

@@ -94,6 +94,10 @@ class Surveyed:
         """Namespaces of which anything was collected."""
         return tuple(sorted({place for _, place in self.bodies if place}))
 
+    def plurals(self, namespace: str | None) -> tuple[str, ...]:
+        """The kinds that were collected in a namespace."""
+        return tuple(sorted(plural for plural, place in self.bodies if place == (namespace or "")))
+
     def objects(self, plural: str, namespace: str | None) -> list[Json] | None:
         """The objects of one kind; None when not collected."""
         return self.bodies.get((plural, namespace or ""))

@@ -13,6 +13,7 @@ from interlock.agents.analyzers.wide import (
     checks,
     controlplane,
     gateway,
+    injected,
     limits,
     measures,
     nodes,
@@ -23,6 +24,8 @@ from interlock.agents.analyzers.wide import (
     scaling,
     services,
     storage,
+    taints,
+    ways,
     wellness,
 )
 from interlock.agents.analyzers.wide.landscape import Landscape
@@ -41,10 +44,13 @@ WIDE: tuple[Wide, ...] = (
     scaling.analyze,  # autoscalers, budgets, strategies, Jobs
     gateway.analyze,  # an Ingress leads nowhere
     nodes.analyze,  # a node is not well
+    taints.analyze,  # a node turns pods away
     controlplane.analyze,  # what everything stands on is not well
     sayings.analyze,  # what logs say
+    injected.analyze,  # an object asks for a delay, a loss or a failure
     checks.analyze,  # connections that were tried
     measures.analyze,  # what was measured, and what alerts say
+    ways.analyze,  # what was measured of the network
     changed.analyze,  # what is not as it was meant
     wellness.analyze,  # nothing is wrong, or no longer
 )

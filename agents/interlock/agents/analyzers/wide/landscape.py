@@ -103,6 +103,20 @@ class Landscape(World):
         return {key: tuple(groups.values()) for key, groups in found.items()}
 
     @cached_property
+    def callees(self) -> dict[ObjectRef, frozenset[ObjectRef]]:
+        """The workloads that each workload calls: by settings, and by what was traced."""
+        found: dict[ObjectRef, set[ObjectRef]] = {}
+        for (place, name), callers in self.callers.items():
+            service = self.find(Service, place, name)
+            called = self.behind(service) if service is not None else self._named(place, name)
+            for caller in callers:
+                found.setdefault(caller.ref, set()).update(g.ref for g in called if g.ref != caller.ref)
+        return {ref: frozenset(refs) for ref, refs in found.items()}
+
+    def _named(self, namespace: str, name: str) -> tuple[Group, ...]:
+        return tuple(g for g in self.groups if (g.ref.namespace, g.ref.name) == (namespace, name))
+
+    @cached_property
     def _behind(self) -> dict[ObjectRef, tuple[Group, ...]]:
         return {}
 

@@ -1,20 +1,27 @@
 """What a namespace allows: quotas that are used up, ranges that refuse, objects that were meant and never came."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import LimitRange, Namespace, Quota
-from interlock.agents.analyzers.told import Event
 from interlock.agents.analyzers.wide.drift import Drift
 from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet, Workload
+from interlock.agents.analyzers.world import Group
 from interlock.agents.model import ObjectRef
 from interlock.crds.quantity import is_quantity, quantity
 
 _EXCEEDED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+?), used: ", re.S)
 _MUST = re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>[\w.,]+)")
 _RANGE = re.compile(
-    r"(?:maximum|minimum) \S+ (?:usage|limit to request ratio) per (?:Container|Pod|PersistentVolumeClaim)"
+    r"(?P<side>maximum|minimum) (?P<what>\S+) (?:usage|limit to request ratio)"
+    r" per (?:Container|Pod|PersistentVolumeClaim)"
+    r"(?: is (?P<value>[\w.]+))?"
 )
 _RESOURCES: tuple[tuple[str, str], ...] = (
     (r"^(count/)?pods$", "pods"),
@@ -34,12 +41,24 @@ _COUNTED = {
 }
 
 
+_MAKERS: tuple[type[Workload], ...] = (Deployment, StatefulSet, DaemonSet)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that could not be made: its name, what was said, and where."""
+
+    name: str
+    message: str
+    where: str
+
+
 def analyze(land: Landscape) -> Iterator[Finding]:
     """Findings about quotas, ranges and namespaces that end."""
     told: set[str] = set()
-    for event in land.events:
-        if event.reason in ("FailedCreate", "FailedScheduling", "ProvisioningFailed", "ReplicaSetCreateError"):
-            for finding in _refused(land, event):
+    for refusal in _refusals(land):
+        if _still_short(land, refusal):
+            for finding in _refused(land, refusal):
                 told.add(finding.object.name)
                 yield finding
     for quota in land.every(Quota):
@@ -56,45 +75,88 @@ def resource_cause(resources: set[str]) -> str:
     return f"namespace.quota.{words.pop()}-exceeded" if len(words) == 1 else "namespace.quota"
 
 
-def _refused(land: Landscape, event: Event) -> Iterator[Finding]:
-    quotes = (Quote(id=f"event about {event.object.kind} {event.object.name}", excerpt=event.message[:300]),)
+def _refusals(land: Landscape) -> Iterator[Refusal]:
+    """What the API server or a controller refused, from events, and from conditions as events do not last."""
+    for event in land.events:
+        if event.reason in ("FailedCreate", "FailedScheduling", "ProvisioningFailed", "ReplicaSetCreateError"):
+            yield Refusal(event.object.name, event.message, f"event about {event.object.kind} {event.object.name}")
+    for kind in _MAKERS:
+        for maker in land.every(kind):
+            condition = maker.condition("ReplicaFailure")
+            if condition is not None and condition.status == "True":
+                yield Refusal(maker.name, condition.message, str(maker.ref))
+    for revision in land.every(ReplicaSet):
+        for condition in revision.status.conditions:
+            if condition.type == "ReplicaFailure" and condition.status == "True":
+                yield Refusal(revision.name, condition.message, str(revision.ref))
+
+
+def _refused(land: Landscape, refusal: Refusal) -> Iterator[Finding]:
+    quotes = (Quote(id=refusal.where, excerpt=refusal.message[:300]),)
     place = land.focus[0]
-    if not _still_short(land, event):
-        return
-    if found := _EXCEEDED.search(event.message):
+    if found := _EXCEEDED.search(refusal.message):
         asked = {part.partition("=")[0].strip() for part in found["asked"].split(",")}
         yield Finding(
             cause=resource_cause(asked),
             object=ObjectRef(kind="ResourceQuota", namespace=place, name=found["quota"]),
             confidence=0.95,
-            summary=f"Quota {found['quota']} refuses {event.object.name}: {event.message[-200:]}",
+            summary=f"Quota {found['quota']} refuses {refusal.name}: {refusal.message[-200:]}",
             quotes=quotes,
         )
-    elif found := _MUST.search(event.message):
+    elif found := _MUST.search(refusal.message):
         yield Finding(
             cause=resource_cause(set(found["what"].split(","))),
             object=ObjectRef(kind="ResourceQuota", namespace=place, name=found["quota"]),
             confidence=0.75,
-            summary=f"Quota {found['quota']} demands {found['what']} of every pod, and {event.object.name} says none.",
+            summary=f"Quota {found['quota']} demands {found['what']} of every pod, and {refusal.name} says none.",
             quotes=quotes,
         )
-    elif _RANGE.search(event.message):
-        ranges = list(land.every(LimitRange))
-        target = ranges[0].ref if ranges else ObjectRef(kind="LimitRange", namespace=place, name="*")
-        yield Finding(
-            cause="namespace.limit-range.violated",
-            object=target,
-            confidence=0.93,
-            summary=f"The limit range refuses {event.object.name}: {event.message[-200:]}",
-            quotes=quotes,
-        )
+    elif bound := _RANGE.search(refusal.message):
+        yield _out_of_range(land, refusal, bound, quotes)
 
 
-def _still_short(land: Landscape, event: Event) -> bool:
+def _out_of_range(land: Landscape, refusal: Refusal, bound: re.Match[str], quotes: tuple[Quote, ...]) -> Finding:
+    """The range is to be edited, unless it is older than the revision that left it while the one before kept to it."""
+    ranges = list(land.every(LimitRange))
+    saying = [r for r in ranges if any(_says(limit, bound) for limit in r.spec.limits)]
+    chosen = (saying or ranges)[0] if ranges else None
+    target = chosen.ref if chosen else ObjectRef(kind="LimitRange", namespace=land.focus[0], name="*")
+    group = _group_of(land, refusal.name)
+    made = chosen.metadata.creation_timestamp if chosen is not None else None
+    left = group is not None and group.ready > 0 and made is not None and _renewed_after(land, group, made)
+    return Finding(
+        cause="namespace.limit-range.violated",
+        object=group.ref if group is not None and left else target,
+        confidence=0.8 if left else 0.93,
+        summary=f"The limit range {target.name} refuses {refusal.name}: {refusal.message[-200:]}",
+        quotes=(*quotes, *land.quote(target, bound[0])),
+        introduced="yes" if left else "unknown",
+    )
+
+
+def _says(limit: Mapping[str, JsonValue], bound: re.Match[str]) -> bool:
+    words = {"maximum": "max", "minimum": "min"}
+    side = limit.get(words[bound["side"]])
+    return isinstance(side, dict) and str(side.get(bound["what"])) == bound["value"]
+
+
+def _renewed_after(land: Landscape, group: Group, made: datetime) -> bool:
+    """Whether a revision that came after has no pods, while one before it has."""
+    mine = [r for r in land.every(ReplicaSet) if any(o.name == group.ref.name for o in r.metadata.owner_references)]
+    born = [r.metadata.creation_timestamp for r in mine if r.metadata.creation_timestamp is not None]
+    return len(born) > 1 and max(born) > made > min(born)
+
+
+def _group_of(land: Landscape, name: str) -> Group | None:
+    found = [g for g in land.groups if name == g.ref.name or name.startswith(f"{g.ref.name}-")]
+    return max(found, key=lambda g: len(g.ref.name), default=None)
+
+
+def _still_short(land: Landscape, refusal: Refusal) -> bool:
     """Whether what was refused is still missing."""
-    name = event.object.name
+    name = refusal.name
     groups = [g for g in land.groups if name == g.ref.name or name.startswith(f"{g.ref.name}-")]
-    return not groups or any(g.ready < g.wanted for g in groups)
+    return not groups or any(g.ready < g.wanted or g.refused for g in groups)
 
 
 def _full(land: Landscape, quota: Quota) -> Iterator[Finding]:

@@ -86,9 +86,14 @@ _ALERTS: tuple[tuple[str, str, str, str, float, bool], ...] = (
 )
 _LATENCY = re.compile(r"(?i)latency|duration|response_time|p9[059]")
 _ERRORS = re.compile(r"(?i)error|5xx|fail|status(?:_code)?=~?.?5")
+_WAITING = re.compile(r"(?i)time-?out|timed out|deadline exceeded|reset by|unavailable|\b50[0234]\b")
 _TRAFFIC = re.compile(r"(?i)requests?_(?:total|rate|per)|rps|qps|throughput|request_count")
 _THROTTLED = re.compile(r"(?i)throttl")
 _MEMORY = re.compile(r"(?i)memory")
+NETWORK = re.compile(
+    r"(?i)retrans|network_\w*(?:drop|err)|packets?_(?:drop|lost|loss)|(?:receive|transmit)_(?:drop|errs?|errors)"
+    r"|\brtt|_rtt|round_?trip|network_(?:latency|delay)|ping_"
+)
 Series = tuple[Mapping[str, Any], list[float]]
 
 
@@ -98,10 +103,13 @@ def analyze(land: Landscape) -> Iterator[Finding]:
         yield from _alert(land, alert["labels"], alert)
     risen: dict[str, dict[ObjectRef, Quote]] = {}
     for name, answer in land.source.documents("metrics").items():
-        for labels, values in _series(answer):
-            group = _group(land, labels)
-            if group is not None:
-                yield from _judged(land, group, f"{name} {_query(answer)}", name, values, risen)
+        about = f"{name} {_query(answer)}"
+        if NETWORK.search(about):
+            continue  # judged by those who know the ways
+        series = [(g, values) for labels, values in series_of(answer) if (g := group_of(land, labels)) is not None]
+        for group, values in series:
+            yield from _judged(land, group, about, name, values, risen)
+        _outstanding(about, name, series, risen)
     for kind, found in risen.items():
         yield from _origins(land, kind, found)
 
@@ -126,14 +134,15 @@ def _alert(land: Landscape, labels: Mapping[str, Any], alert: Mapping[str, Any])
 
 def _alerted(land: Landscape, labels: Mapping[str, Any], label: str, kind: str) -> ObjectRef:
     namespace = str(labels.get("namespace") or (land.focus[0] if land.focus else ""))
-    group = _group(land, labels)
+    group = group_of(land, labels)
     if kind in ("Deployment", "StatefulSet", "Service") and group is not None:
         return group.ref
     name = str(labels.get(label) or labels.get("instance") or labels.get("name") or namespace)
     return ObjectRef(kind=kind, namespace=None if kind in ("Node", "Namespace", "APIService") else namespace, name=name)
 
 
-def _group(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
+def group_of(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
+    """The workload that a series is about: by its pod, its name, or the Service before it."""
     if labels.get("namespace") not in (None, "", *land.focus):
         return None
     pod = str(labels.get("pod") or labels.get("pod_name") or "")
@@ -143,6 +152,8 @@ def _group(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
         "workload",
         "service",
         "service_name",
+        "destination_service_name",
+        "destination_service",
         "app",
         "destination_workload",
         "job",
@@ -158,7 +169,8 @@ def _group(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
     return None
 
 
-def _series(answer: Any) -> Iterator[Series]:
+def series_of(answer: Any) -> Iterator[Series]:
+    """The series of an answer, each with its finite values in their order."""
     data = answer.get("data") if isinstance(answer, dict) else None
     for one in records(data.get("result") if isinstance(data, dict) else None):
         labels = one.get("metric")
@@ -204,6 +216,21 @@ def _judged(
         yield _measured(group, "traffic.spike", 0.6, f"gets {after / before:.1f} times the requests", quote)
 
 
+def _outstanding(
+    about: str, name: str, series: list[tuple[Group, list[float]]], risen: dict[str, dict[ObjectRef, Quote]]
+) -> None:
+    """Of what was measured once only, those far from what is usual among the others."""
+    kind = "workload.latency" if _LATENCY.search(about) else "workload.errors" if _ERRORS.search(about) else ""
+    if not kind or len(series) < 3 or any(len(values) > 1 for _, values in series):
+        return
+    usual = median(values[0] for _, values in series)
+    for group, (value,) in series:
+        much = value > 0.5 if kind == "workload.latency" else 0.05 < value <= 1
+        if much and value > 5 * usual:
+            words = f"{group.ref}: {value:.4g}, where {usual:.4g} is usual"
+            risen.setdefault(kind, {})[group.ref] = Quote(id=f"metrics/{name}.json", excerpt=words)
+
+
 def _measured(group: Group, cause: str, sure: float, words: str, quote: Quote) -> Finding:
     return Finding(cause=cause, object=group.ref, confidence=sure, summary=f"{group.ref} {words}.", quotes=(quote,))
 
@@ -211,16 +238,32 @@ def _measured(group: Group, cause: str, sure: float, words: str, quote: Quote) -
 def _origins(land: Landscape, kind: str, found: dict[ObjectRef, Quote]) -> Iterator[Finding]:
     """Of all whose latency or errors rose, those none of whose callees did: there it begins."""
     for ref, quote in found.items():
-        callees = {
-            g.ref for c in land.calls_of.get(ref, ()) if c.service is not None for g in land.behind(c.service)
-        } - {ref}
+        callees = land.callees.get(ref, frozenset())
         begins = not callees & found.keys()
+        said = _complained(land, ref) if begins else ()
         yield Finding(
             cause=kind if begins else f"{kind}.upstream",
             object=ref,
-            confidence=0.55 if begins else 0.3,
+            confidence=(0.66 if said else 0.55) if begins else 0.3,
             summary=f"{'Latency' if 'latency' in kind else 'Errors'} of {ref} rose"
             + ("." if begins else ", after those of what it calls."),
-            quotes=(quote,),
+            quotes=(quote, *said),
             role="symptom",
         )
+
+
+def _complained(land: Landscape, callee: ObjectRef) -> tuple[Quote, ...]:
+    """What callers say of one whom they wait for, or who fails them."""
+    names = "|".join(re.escape(s.name) for s in land.services_of.get(callee, ()))
+    if not names:
+        return ()
+    named = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])")
+    found = (
+        line
+        for line in land.lines
+        if line.group is not None
+        and line.group.ref != callee
+        and named.search(line.text)
+        and _WAITING.search(line.text)
+    )
+    return tuple(Quote(id=line.where, excerpt=line.text[:300]) for line in list(found)[:2])

@@ -6,9 +6,12 @@ from interlock.agents.analyzers.findings import Finding
 from interlock.agents.analyzers.kinds import Node
 from interlock.agents.analyzers.networking import NetworkPolicy, Service
 from interlock.agents.analyzers.objects import Pod, Resource
+from interlock.agents.analyzers.wide import injected, measures, ways
+from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.symptoms import QUIET_ALERTS, alerts, symptoms
 from interlock.agents.analyzers.world import World
 from interlock.agents.model import ObjectRef
+from interlock.crds.causes import covers
 
 BESIDE: tuple[type[Resource], ...] = (Node, NetworkPolicy, Service)
 
@@ -18,10 +21,19 @@ def _surroundings_seen(world: World) -> bool:
     return all(world.known(kind, world.focus[0]) for kind in BESIDE)
 
 
-def analyze(world: World) -> Iterator[Finding]:
+MEASURED = ("workload.latency", "workload.errors", "workload.network", "node.network")
+
+
+def _is_measured(land: Landscape) -> bool:
+    """Whether latency, errors or losses rose, though nobody complains."""
+    found = (*measures.analyze(land), *ways.analyze(land), *injected.analyze(land))
+    return any(f.confidence >= 0.4 and any(covers(family, f.cause) for family in MEASURED) for f in found)
+
+
+def analyze(world: Landscape) -> Iterator[Finding]:
     """`none.healthy`, or `none.recovered` where alerts tell of something that is over."""
     seen = world.groups and all(world.known(Pod, namespace) for namespace in world.focus)
-    if not seen or any(True for _ in symptoms(world)):
+    if not seen or any(True for _ in symptoms(world)) or _is_measured(world):
         return
     told = [a for a in alerts(world) if a["labels"].get("alertname") not in QUIET_ALERTS]
     resolved = bool(told) and all(a.get("status") == "resolved" for a in told)

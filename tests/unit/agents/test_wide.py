@@ -1,0 +1,188 @@
+"""Rules that look at the whole namespace, on snapshots made for one question each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cases.apps import APPS, deployed
+from tests.cases.builder import Cluster, at
+
+from interlock.agents.analyzers.wide import Landscape
+from interlock.agents.evidence.snapshot import Snapshot
+from interlock.agents.examine import examine
+
+APP = APPS["shop"]
+Found = list[tuple[str, str, str]]
+Look = Callable[[Cluster], Found]
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Look:
+    """What is found in a cluster: cause, kind and name of what is at least as likely as not."""
+
+    def found(cluster: Cluster) -> Found:
+        cluster.settle()
+        cluster.write(tmp_path)
+        diagnosis = examine(Landscape(Snapshot(tmp_path)), 0.6)
+        return [(h.cause, h.object.kind, h.object.name) for h in diagnosis.hypotheses if h.confidence >= 0.5]
+
+    return found
+
+
+def link_trouble(spec: dict[str, Any], **metadata: Any) -> Cluster:
+    """The application with an object of a kind that nobody knows."""
+    cluster = deployed(APP)
+    body = {"kind": "LinkTrouble", "metadata": {"name": "trial", **metadata}, "spec": spec}
+    cluster.put("shop", "linktroubles", body)
+    cluster.log("orders", "ERROR call to payments: i/o timeout\n" * 5)
+    return cluster
+
+
+CHOSEN = {"labelSelectors": {"app": "payments"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        ({"action": "delay", "selector": CHOSEN, "delay": {"latency": "90ms"}}, "workload.network.delay"),
+        ({"action": "netem", "selector": CHOSEN, "loss": {"loss": "30"}}, "workload.network.packet-loss"),
+        ({"action": "partition", "selector": CHOSEN}, "workload.network.degraded"),
+        ({"hosts": ["payments"], "http": [{"fault": {"abort": {"httpStatus": 500}}}]}, "workload.errors"),
+        (
+            {"targetRef": {"kind": "Service", "name": "payments"}, "faults": [{"delay": {"fixedDelay": "2s"}}]},
+            "workload.network.delay",
+        ),
+    ],
+)
+def test_an_object_of_any_kind_that_asks_for_trouble_is_read_by_its_fields(
+    look: Look, spec: dict[str, Any], cause: str
+) -> None:
+    assert look(link_trouble(spec))[0] == (cause, "Deployment", "payments")
+
+
+@pytest.mark.parametrize(
+    ("spec", "metadata"),
+    [
+        ({"action": "delay", "selector": {"labelSelectors": {"app": "nobody"}}, "delay": {"latency": "90ms"}}, {}),
+        ({"action": "loss", "selector": CHOSEN, "loss": {"loss": "0"}}, {}),
+        ({"hosts": ["payments"], "http": [{"timeout": "3s", "retries": {"attempts": 2}}]}, {}),
+        ({"selector": CHOSEN, "delay": 30, "strategy": {"delay": {"seconds": 3}}}, {}),
+        (
+            {"action": "delay", "selector": CHOSEN, "delay": {"latency": "90ms"}},
+            {"deletionTimestamp": "2026-03-01T11:00:00Z"},
+        ),
+    ],
+)
+def test_an_object_that_asks_for_nothing_is_not_blamed(
+    look: Look, spec: dict[str, Any], metadata: dict[str, Any]
+) -> None:
+    assert not [f for f in look(link_trouble(spec, **metadata)) if f[0].startswith(("workload.network", "node."))]
+
+
+def test_a_file_that_is_no_list_is_no_kind(tmp_path: Path) -> None:
+    cluster = deployed(APP)
+    cluster.files["leftovers.json"] = {"items": 3}
+    cluster.write(tmp_path)
+    (tmp_path / "shop" / "broken.json").write_text("{")
+    assert {"nodes", "namespaces"} == set(Snapshot(tmp_path).plurals(None))
+    assert "broken" not in Snapshot(tmp_path).plurals("shop")
+    assert Snapshot(tmp_path).plurals("elsewhere") == ()
+
+
+def measured(name: str, query: str, *rows: tuple[dict[str, str], float, float]) -> Cluster:
+    """The application with series that are one value first and another later."""
+    cluster = deployed(APP)
+    result = [
+        {"metric": labels, "values": [[n * 60, str(a if n < 8 else b)] for n in range(16)]} for labels, a, b in rows
+    ]
+    cluster.files[f"metrics/{name}.json"] = {"query": query, "status": "success", "data": {"result": result}}
+    return cluster
+
+
+def test_losses_on_all_of_one_node_are_the_nodes(look: Look) -> None:
+    cluster = measured("x", "rate(tcp_retransmits[1m])", *(({"app": n}, 0.1, 9) for n in ("web", "orders", "payments")))
+    for name in ("web", "orders", "payments"):
+        cluster.pod_edits[name] = lambda pod, index: pod["spec"].update(nodeName="node-2")
+    cluster.pod_edits["orders-db"] = lambda pod, index: pod["spec"].update(nodeName="node-1")
+    assert look(cluster)[0] == ("node.network.packet-loss", "Node", "node-2")
+
+
+def test_a_counter_that_counts_on_is_no_loss(look: Look) -> None:
+    cluster = deployed(APP)
+    values = [[n * 60, str(5 + n * 3)] for n in range(16)]
+    answer = {"query": "tcp_retransmits_total", "data": {"result": [{"metric": {"app": "web"}, "values": values}]}}
+    cluster.files["metrics/x.json"] = answer
+    assert look(cluster)[0][0] == "none.healthy"
+
+
+def test_errors_that_nobody_complains_of_are_not_called_healthy(look: Look) -> None:
+    found = look(measured("error_ratio", "errors / requests", ({"service": "payments"}, 0.0, 0.4)))
+    assert found == [("workload.errors", "Deployment", "payments")]
+
+
+def test_of_values_without_a_past_the_one_far_from_the_others_counts(look: Look) -> None:
+    cluster = deployed(APP)
+    rows = {"web": "0.08", "orders": "0.07", "payments": "2.4", "orders-db": "0.01"}
+    result = [{"metric": {"service": name}, "value": [0, value]} for name, value in rows.items()]
+    cluster.files["metrics/p99.json"] = {"query": "p99 latency", "data": {"result": result}}
+    assert look(cluster) == [("workload.latency", "Deployment", "payments")]
+
+
+def test_who_calls_whom_is_also_read_from_traces(look: Look) -> None:
+    cluster = measured("p99", "latency", ({"service": "payments"}, 0.1, 2.0), ({"service": "orders-db"}, 0.1, 2.0))
+    entry = {"namespace": "shop", "service": "payments", "calls": ["orders-db"], "calledBy": []}
+    cluster.files["service-dependencies.json"] = [entry]
+    assert look(cluster) == [("workload.latency", "Deployment", "orders-db")]
+
+
+def kept_out(*names: str, taint: dict[str, Any]) -> Cluster:
+    """Workloads that wait because of one tainted node."""
+    cluster = deployed(APP)
+    cluster.get("nodes", "node-1", None)["spec"]["taints"] = [{"value": "x", "effect": "NoSchedule", **taint}]
+    words = f"0/3 nodes are available: 3 node(s) had untolerated taint {{{taint['key']}: x}}."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+
+    def waits(pod: dict[str, Any], index: int) -> None:
+        pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}, condition]
+
+    for name in ("orders-db", "payments", "orders", "web"):
+        cluster.pod_edits[name] = lambda pod, index: pod["spec"].update(nodeName="node-2")
+    for name in names:
+        cluster.state(name, lambda i: None)
+        cluster.pod_edits[name] = waits
+    return cluster
+
+
+def test_a_taint_that_keeps_out_one_workload_is_the_workloads(look: Look) -> None:
+    assert look(kept_out("payments", taint={"key": "dedicated"}))[0][1:] == ("Deployment", "payments")
+
+
+def test_a_usual_taint_is_never_the_nodes_fault(look: Look) -> None:
+    found = look(kept_out("payments", "orders", taint={"key": "node-role.kubernetes.io/infra"}))
+    assert not [f for f in found if f[1] == "Node"]
+
+
+@pytest.mark.parametrize(
+    "taint", [{"key": "hold", "timeAdded": "2026-03-01T11:50:00Z"}, {"key": "hold"}], ids=["lately", "recorded"]
+)
+def test_a_taint_that_is_younger_than_its_victims_is_the_nodes(look: Look, taint: dict[str, str]) -> None:
+    cluster = kept_out("payments", taint=taint)
+    if "timeAdded" not in taint:
+        cluster.files["changes.json"] = [{"object": "Node node-1", "summary": "taint hold=x:NoSchedule", "diff": ""}]
+    assert look(cluster)[0] == ("scheduling.taint.untolerated", "Node", "node-1")
+
+
+@pytest.mark.parametrize(("made", "blamed"), [(50_000, "Deployment"), (100, "LimitRange")])
+def test_who_came_later_has_left_the_range(look: Look, made: int, blamed: str) -> None:
+    cluster = deployed(APP)
+    limits = [{"type": "Container", "max": {"memory": "128Mi"}}]
+    body = {"metadata": {"name": "bounds", "creationTimestamp": at(made)}, "spec": {"limits": limits}}
+    cluster.put("shop", "limitranges", body)
+    cluster.rollout("payments")
+    cluster.container("payments")["resources"]["limits"]["memory"] = "256Mi"
+    cluster.no_pods.add("payments")
+    message = 'pods "payments-x" is forbidden: maximum memory usage per Container is 128Mi, but limit is 256Mi'
+    failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    cluster.get("deployments", "payments")["status"] = {"conditions": [failed]}
+    assert look(cluster)[0][:2] == ("namespace.limit-range.violated", blamed)
