@@ -78,7 +78,7 @@ def route_that_is_patient(c: Cluster, a: App) -> None:
 
 
 def _series(c: Cluster, name: str, query: str, rows: list[tuple[Json, float, float]]) -> None:
-    result = [
+    result: list[Json] = [
         {
             "metric": {"namespace": c.namespace, **labels},
             "values": [[n * 60, str(a if n < 8 else b)] for n in range(16)],
@@ -121,7 +121,7 @@ def callers_wait_for_a_quick_callee(c: Cluster, a: App) -> Expected:
 def errors_begin_at_the_leaf(c: Cluster, a: App) -> Expected:
     query = 'sum by (service) (rate(requests_total{status=~"5.."}[1m])) / sum by (service) (rate(requests_total[1m]))'
     names = [{"service": name} for name in (a.front, a.middle, a.leaf)]
-    _series(c, "error-ratio", query, [(labels, 0.001, 0.4) for labels in names])
+    _series(c, "error-ratio", query, [({**labels}, 0.001, 0.4) for labels in names])
     c.log(a.middle, f"ERROR {a.leaf}: 500 internal server error, request unavailable\n" * 5)
     return Expected("workload.errors", "Deployment", a.leaf, ("workload.dependency.unavailable",))
 

@@ -30,6 +30,7 @@ _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.env", "workload.crash"),
     ("workload.config", "workload.crash"),
     ("workload.secret", "workload.crash"),
+    ("workload.secret.rotated-not-reloaded", "workload.database.credentials-invalid"),
     ("workload.database", "workload.crash"),
     ("workload.dns", "workload.crash"),
     ("workload.dns", "workload.env.address-wrong"),

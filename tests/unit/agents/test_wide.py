@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.cases.apps import APPS, deployed
-from tests.cases.builder import Cluster, at
+from tests.cases.builder import Cluster, at, waiting
 
 from interlock.agents.analyzers.wide import Landscape
 from interlock.agents.evidence.snapshot import Snapshot
@@ -186,3 +186,99 @@ def test_who_came_later_has_left_the_range(look: Look, made: int, blamed: str) -
     failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
     cluster.get("deployments", "payments")["status"] = {"conditions": [failed]}
     assert look(cluster)[0][:2] == ("namespace.limit-range.violated", blamed)
+
+
+def refused(changed: int) -> Cluster:
+    """A workload that is refused with the password of a Secret that was written so many seconds ago."""
+    cluster = deployed(APP)
+    body = {"metadata": {"name": "login", "creationTimestamp": at(90_000)}, "data": {"password": ""}}
+    cluster.put("shop", "secrets", body)["metadata"]["managedFields"] = [{"manager": "x", "time": at(changed)}]
+    reference = {"secretKeyRef": {"name": "login", "key": "password"}}
+    cluster.container("orders")["env"].append({"name": "PASSWORD", "valueFrom": reference})
+    cluster.log("orders", 'FATAL: password authentication failed for user "app"\n' * 6)
+    cluster.alert("HighErrorRate", service="orders")
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [(600, "workload.secret.rotated-not-reloaded"), (50_000, "workload.database.credentials-invalid")],
+)
+def test_a_secret_is_outdated_only_in_pods_that_are_older(look: Look, changed: int, cause: str) -> None:
+    assert look(refused(changed))[0] == (cause, "Deployment", "orders")
+
+
+def not_ready(plural: str, kind: str, reason: str, message: str, **spec: Any) -> Cluster:
+    """An object of a controller beside Kubernetes that says that it fails."""
+    cluster = deployed(APP)
+    condition = {"type": "Ready", "status": "False", "reason": reason, "message": message}
+    body = {"kind": kind, "metadata": {"name": "it"}, "spec": spec, "status": {"conditions": [condition]}}
+    cluster.put("shop", plural, body)
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("plural", "kind", "cause"),
+    [
+        ("helmrepositories", "HelmRepository", "gitops.source.unreachable"),
+        ("helmreleases", "HelmRelease", "gitops.sync.failed"),
+        ("clusterissuers", "ClusterIssuer", "certificate.issuer.failing"),
+    ],
+)
+def test_what_an_object_says_of_itself_is_believed(look: Look, plural: str, kind: str, cause: str) -> None:
+    assert look(not_ready(plural, kind, "Failed", "no"))[0] == (cause, kind, "it")
+
+
+def test_what_is_suspended_does_not_fail(look: Look) -> None:
+    found = look(not_ready("helmreleases", "HelmRelease", "UpgradeFailed", "no", suspend=True))
+    assert [cause for cause, _, _ in found] == ["none.healthy"]
+
+
+@pytest.mark.parametrize(("metric", "named"), [("kafka_consumergroup_lag", True), ("replication_consumer_lag", False)])
+def test_a_backlog_is_the_consumers(look: Look, metric: str, *, named: bool) -> None:
+    cluster = measured("x", f"sum({metric})", ({"consumergroup": "payments"}, 10, 90_000))
+    assert (("queue.backlog.growing", "Deployment", "payments") in look(cluster)) is named
+
+
+def test_a_queue_without_consumers_is_seen(look: Look) -> None:
+    cluster = measured("x", "rabbitmq_queue_consumers", ({"service": "payments"}, 2, 0))
+    assert look(cluster)[0] == ("queue.consumer.stopped", "Deployment", "payments")
+
+
+def test_settings_that_differ_and_work_are_no_fault(look: Look) -> None:
+    cluster = deployed(APP)
+    for name, host in (("web", "orders"), ("payments", "orders"), ("orders-db", "payments")):
+        cluster.env(name, "AUDIT_URL", f"http://{host}:8080")
+    assert [cause for cause, _, _ in look(cluster)] == ["none.healthy"]
+
+
+def only(folder: Path, *kept: str) -> None:
+    """Leaves of a snapshot what is named, and the file that makes it one."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        named = path.name == "snapshot.json" or any(part in kept for part in path.relative_to(folder).parts)
+        if path.is_file() and not named:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+@pytest.mark.parametrize("kept", [("pods.json", "events.json"), ("alerts.json", "metrics"), ("logs.txt",), ()])
+@pytest.mark.parametrize("hurt", [True, False])
+def test_little_evidence_gives_an_honest_answer(tmp_path: Path, kept: tuple[str, ...], *, hurt: bool) -> None:
+    cluster = measured("p99", "latency", ({"service": "payments"}, 0.1, 2.0 if hurt else 0.1))
+    if hurt:
+        cluster.alert("HighLatency", service="payments")
+        cluster.log("orders", "ERROR payments: i/o timeout\n" * 5)
+        cluster.state("payments", waiting("ErrImagePull", 'failed to pull "x": not found'))
+    cluster.settle()
+    cluster.write(tmp_path)
+    only(tmp_path, *kept)
+    diagnosis = examine(Landscape(Snapshot(tmp_path)), 0.6)
+    sure = [h for h in diagnosis.hypotheses if h.confidence >= 0.6]
+    if not hurt:
+        assert all(h.cause == "none.healthy" and h.confidence <= 0.7 for h in sure)
+    elif "pods.json" in kept:
+        assert [(h.object.kind, h.object.name) for h in sure][:1] == [("Deployment", "payments")]
+    else:
+        assert not sure
+        assert kept != ("alerts.json", "metrics") or "payments" in {h.object.name for h in diagnosis.hypotheses}

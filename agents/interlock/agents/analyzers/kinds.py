@@ -230,6 +230,7 @@ class Secret(ConfigMap):
     kind = "Secret"
     plural = "secrets"
 
+    type: str = ""
     string_data: dict[str, str] = {}
 
     @property

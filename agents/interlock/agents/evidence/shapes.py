@@ -29,6 +29,8 @@ def sound(bodies: Iterable[Any], namespace: str | None) -> list[Json]:
     for body in bodies:
         if isinstance(body, dict) and isinstance(body.get("metadata"), dict):
             kept = _object(body)
+            if isinstance(kept.get("status"), str):
+                del kept["status"]
             if kept["metadata"].get("name"):
                 kept.setdefault("spec", {})
                 if namespace:

@@ -12,6 +12,7 @@ from interlock.agents.analyzers.wide import (
     changed,
     checks,
     controlplane,
+    deliveries,
     gateway,
     injected,
     limits,
@@ -19,6 +20,7 @@ from interlock.agents.analyzers.wide import (
     nodes,
     podwise,
     policies,
+    quarrels,
     references,
     sayings,
     scaling,
@@ -48,6 +50,8 @@ WIDE: tuple[Wide, ...] = (
     controlplane.analyze,  # what everything stands on is not well
     sayings.analyze,  # what logs say
     injected.analyze,  # an object asks for a delay, a loss or a failure
+    deliveries.analyze,  # a certificate, a delivery or an autoscaler says that it fails
+    quarrels.analyze,  # a workload is told otherwise than others, or no longer what is true
     checks.analyze,  # connections that were tried
     measures.analyze,  # what was measured, and what alerts say
     ways.analyze,  # what was measured of the network

@@ -96,7 +96,7 @@ def _fault(spec: Mapping[str, Any]) -> str | None:
                 if found is not None:
                     return found
     action = str(spec.get("action") or "")
-    detail = next((v for k, v in spec.items() if k.lower() == action.lower()), {})
+    detail: Any = next((v for k, v in spec.items() if k.lower() == action.lower()), {})
     if action and not _is_nothing(detail):
         return next((what for words, what in _WORDS if re.fullmatch(words, action)), None) or (
             _named(spec) if action == "netem" else None
@@ -144,7 +144,7 @@ def _nodes(land: Landscape, spec: Mapping[str, Any]) -> list[ObjectRef]:
             named += [str(v) for v in value] if isinstance(value, list) else []
             for node in land.within(Node).values() if labels else ():
                 named += [node.name] if labels and labels.items() <= node.metadata.labels.items() else []
-    return [node.ref for name in named if (node := land.find(Node, None, name)) is not None]
+    return [seen.ref for name in named if (seen := land.find(Node, None, name)) is not None]
 
 
 def _met(land: Landscape, place: str | None, spec: Mapping[str, Any]) -> list[Group]:

@@ -89,6 +89,11 @@ _ERRORS = re.compile(r"(?i)error|5xx|fail|status(?:_code)?=~?.?5")
 _WAITING = re.compile(r"(?i)time-?out|timed out|deadline exceeded|reset by|unavailable|\b50[0234]\b")
 _TRAFFIC = re.compile(r"(?i)requests?_(?:total|rate|per)|rps|qps|throughput|request_count")
 _THROTTLED = re.compile(r"(?i)throttl")
+_CONSUMERS = re.compile(r"(?i)(?:queue|rabbitmq|kafka|nats|stream|topic)\w*_(?:consumers?|members)\b|active_consumers")
+_QUEUE = re.compile(
+    r"(?i)consumer\w*_lag|lag_(?:sum|max|seconds)|backlog|queue_(?:depth|length|size|messages)|messages_ready|num_pending"
+)
+_REPLICATION = re.compile(r"(?i)replica")
 _MEMORY = re.compile(r"(?i)memory")
 NETWORK = re.compile(
     r"(?i)retrans|network_\w*(?:drop|err)|packets?_(?:drop|lost|loss)|(?:receive|transmit)_(?:drop|errs?|errors)"
@@ -154,6 +159,8 @@ def group_of(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
         "service_name",
         "destination_service_name",
         "destination_service",
+        "consumergroup",
+        "consumer_group",
         "app",
         "destination_workload",
         "job",
@@ -202,6 +209,12 @@ def _judged(
     if _THROTTLED.search(about):
         if 0.3 < after <= 1:
             yield _measured(group, "workload.cpu.throttled", 0.72, f"is throttled in {after:.0%} of its periods", quote)
+    elif _CONSUMERS.search(about):
+        if after == 0 < before:
+            yield _measured(group, "queue.consumer.stopped", 0.75, "has no consumer any more", quote)
+    elif _QUEUE.search(about) and not _REPLICATION.search(about):
+        if grown and after > 100:
+            yield _measured(group, "queue.backlog.growing", 0.66, "falls behind its queue", quote)
     elif _LATENCY.search(about):
         if grown and after > 0.05:
             risen.setdefault("workload.latency", {})[group.ref] = quote

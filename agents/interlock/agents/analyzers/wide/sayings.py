@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Quote
-from interlock.agents.analyzers.kinds import RoleBinding, ServiceAccount
+from interlock.agents.analyzers.kinds import RoleBinding, Secret, ServiceAccount
 from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.speech import Line
@@ -91,6 +91,18 @@ SAYINGS: tuple[Saying, ...] = (
         "workload.port.conflict",
         "self",
         0.8,
+    ),
+    _saying(
+        r"certificate is not yet valid|not yet valid: current time \S+ is before|CERT_NOT_YET_VALID",
+        "certificate",
+        "callee",
+        0.62,
+    ),
+    _saying(
+        r"unknown authority|self[- ]signed certificate|unable to get local issuer|unable to verify the first certificate",
+        "certificate",
+        "callee",
+        0.6,
     ),
     _saying(
         r"certificate has expired|certificate expired|CERT_HAS_EXPIRED|expired certificate|not after .* is (?:past|before)",
@@ -200,6 +212,8 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         sure = sure if len(callers) == 1 else 0.55
     if saying.accused == "store" and not STORES.search(f"{_image_of(land, target)} {target.name}"):
         sure = 0.45  # which database is meant was not seen
+    if cause.startswith("certificate"):
+        target = certificate_of(land, target)
     own = not speaker.whole or any(s.restart_count for _, s in speaker.statuses())
     hurting = own or (bool(land.hurt) and (saying.accused != "self" or cause.startswith("workload.database")))
     repeated = line.count >= 3
@@ -213,6 +227,16 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         quotes=(Quote(id=line.where, excerpt=line.text[:300]),),
         role="symptom" if saying.symptom else "root",
     )
+
+
+def certificate_of(land: Landscape, server: ObjectRef) -> ObjectRef:
+    """The one Secret with a certificate that a server mounts; the server itself where that is not seen."""
+    group = land.group(server)
+    mounted = [v.secret.secret_name for v in group.spec.volumes if v.secret] if group is not None else []
+    found = [
+        s for name in mounted if (s := land.find(Secret, server.namespace, name)) and s.type == "kubernetes.io/tls"
+    ]
+    return found[0].ref if len(found) == 1 else server
 
 
 def _image(group: Group) -> str:

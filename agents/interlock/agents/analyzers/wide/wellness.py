@@ -21,11 +21,11 @@ def _surroundings_seen(world: World) -> bool:
     return all(world.known(kind, world.focus[0]) for kind in BESIDE)
 
 
-MEASURED = ("workload.latency", "workload.errors", "workload.network", "node.network")
+MEASURED = ("workload.latency", "workload.errors", "workload.network", "node.network", "queue")
 
 
 def _is_measured(land: Landscape) -> bool:
-    """Whether latency, errors or losses rose, though nobody complains."""
+    """Whether latency, errors, losses or a backlog rose, though nobody complains."""
     found = (*measures.analyze(land), *ways.analyze(land), *injected.analyze(land))
     return any(f.confidence >= 0.4 and any(covers(family, f.cause) for family in MEASURED) for f in found)
 
