@@ -40,8 +40,8 @@ def head(**changes: Any) -> Json:
 @pytest.fixture(scope="module")
 def owner(shop: Place) -> Identity:
     """The platform's owner, by the shipped role."""
-    shop.installation.bind("olga", "interlock-owner", None)
-    return shop.person("olga")
+    shop.installation.bind("oscar", "interlock-owner", None)
+    return shop.person("oscar")
 
 
 def other(shop: Place, who: str) -> Identity:

@@ -69,6 +69,7 @@ def test_the_emergency_stop_holds_what_is_under_way(scene: Scene) -> None:
     """The API server refuses the effect; it is sent when the stop is lifted, and nothing has failed by then."""
     with emergency_stop(scene.installation, scene.namespace) as stop:
         stop.pull()
+        stop.until_in_force()
         scene.ask(scaling("test-emergency"), {"replicas": "3"})
         scene.approve()
 
