@@ -282,3 +282,32 @@ def test_little_evidence_gives_an_honest_answer(tmp_path: Path, kept: tuple[str,
     else:
         assert not sure
         assert kept != ("alerts.json", "metrics") or "payments" in {h.object.name for h in diagnosis.hypotheses}
+
+
+def test_folded_logs_alone_are_a_hint(tmp_path: Path) -> None:
+    sample = 'FATAL: database "mian" does not exist'
+    cluster = Cluster("shop")
+    entry = {"namespace": "shop", "service": "orders", "patterns": [{"count": 9, "ratio": 0.9, "sample": sample}]}
+    cluster.files["log-patterns.json"] = [entry]
+    cluster.write(tmp_path)
+    only(tmp_path, "log-patterns.json")
+    (best,) = examine(Landscape(Snapshot(tmp_path)), 0.6).hypotheses
+    assert (best.cause, best.object.name) == ("workload.database.name-wrong", "orders")
+    assert best.confidence < 0.5
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_who_waits_accuses_whom_he_calls(tmp_path: Path, *, traced: bool) -> None:
+    cluster = deployed(APP)
+    cluster.container("orders")["env"] = []
+    if traced:
+        calls = ["payments"]
+        cluster.files["service-dependencies.json"] = [{"namespace": "shop", "service": "orders", "calls": calls}]
+    words = "deadline exceeded" if traced else "Get http://payments.shop.svc:8080/pay: deadline exceeded"
+    cluster.log("orders", f"ERROR {words}\n" * 5)
+    cluster.log("web", "ERROR orders: deadline exceeded\n" * 5)
+    cluster.alert("HighLatency", service="web")
+    cluster.settle()
+    cluster.write(tmp_path)
+    best = examine(Landscape(Snapshot(tmp_path)), 0.6).hypotheses[0]
+    assert (best.cause, best.object.name) == ("workload.dependency.slow", "payments")

@@ -16,6 +16,9 @@ from interlock.agents.analyzers.wide.symptoms import Symptom, records, symptoms
 from interlock.agents.analyzers.world import Group, World
 from interlock.agents.model import ObjectRef
 
+_ADDRESSED = re.compile(
+    r"(?<![\w.-])(?P<name>[a-z][a-z0-9-]{0,62})(?:\.(?P<zone>[a-z0-9-]{1,63})\.svc\b|:(?P<port>\d{2,5})\b)"
+)
 _DOMAINS = re.compile(r"\.svc(\.cluster\.local)?$")
 
 
@@ -85,7 +88,7 @@ class Landscape(World):
 
     @cached_property
     def callers(self) -> dict[tuple[str, str], tuple[Group, ...]]:
-        """Who calls a Service, by its namespace and name: by settings, and by what was traced."""
+        """Who calls a Service, by its namespace and name: by settings, by what was traced, and by what logs address."""
         found: dict[tuple[str, str], dict[ObjectRef, Group]] = {}
         for call in self.calls:
             if call.service is not None:
@@ -100,15 +103,40 @@ class Landscape(World):
             for other in calls if isinstance(calls, list) else ():
                 if isinstance(other, str) and name in by_name:
                     found.setdefault((place, other), {})[by_name[name].ref] = by_name[name]
+        for text, speaker in ((line.text, line.group) for line in self.lines if line.group is not None):
+            for service in self._addressed(text, speaker):
+                found.setdefault((service.metadata.namespace, service.name), {})[speaker.ref] = speaker
         return {key: tuple(groups.values()) for key, groups in found.items()}
+
+    def _addressed(self, text: str, speaker: Group) -> Iterator[Service]:
+        """The Services beside a speaker whose address a text gives: with the namespace, or a port that they serve."""
+        place = speaker.ref.namespace or ""
+        for found in _ADDRESSED.finditer(text):
+            service = self.find(Service, place, found["name"])
+            if service is None:
+                continue
+            ports = {str(p.port) for p in service.spec.ports}
+            if found["zone"] == place or found["port"] in ports:
+                yield service
+
+    @cached_property
+    def ways_of(self) -> dict[ObjectRef, tuple[tuple[Service, Group], ...]]:
+        """The Services that each workload calls, by settings and by what was traced, with who stands behind them."""
+        found: dict[ObjectRef, list[tuple[Service, Group]]] = {}
+        for (place, name), callers in self.callers.items():
+            service = self.find(Service, place, name)
+            for group in self.behind(service) if service is not None else ():
+                for caller in callers:
+                    if service is not None and caller.ref != group.ref:
+                        found.setdefault(caller.ref, []).append((service, group))
+        return {ref: tuple(ways) for ref, ways in found.items()}
 
     @cached_property
     def callees(self) -> dict[ObjectRef, frozenset[ObjectRef]]:
-        """The workloads that each workload calls: by settings, and by what was traced."""
-        found: dict[ObjectRef, set[ObjectRef]] = {}
+        """The workloads that each workload calls, those without a Service that was seen among them."""
+        found = {ref: {group.ref for _, group in ways} for ref, ways in self.ways_of.items()}
         for (place, name), callers in self.callers.items():
-            service = self.find(Service, place, name)
-            called = self.behind(service) if service is not None else self._named(place, name)
+            called = self._named(place, name) if self.find(Service, place, name) is None else ()
             for caller in callers:
                 found.setdefault(caller.ref, set()).update(g.ref for g in called if g.ref != caller.ref)
         return {ref: frozenset(refs) for ref, refs in found.items()}

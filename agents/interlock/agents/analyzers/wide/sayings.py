@@ -10,7 +10,6 @@ from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import RoleBinding, Secret, ServiceAccount
-from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.speech import Line
 from interlock.agents.analyzers.world import Group
@@ -179,7 +178,10 @@ _PATH = re.compile(r"(?<![\w.])(/[\w./-]{2,})")
 def analyze(land: Landscape) -> Iterator[Finding]:
     """Findings from what is said in logs, the strongest of each cause and object."""
     for line in land.lines:
-        if line.group is None or line.count <= 0:
+        if line.count <= 0:
+            continue
+        if line.group is None:
+            yield from _alone(land, line)
             continue
         if found := _FORBIDDEN.search(line.text):
             yield _forbidden(land, line, line.group, found)
@@ -239,6 +241,20 @@ def certificate_of(land: Landscape, server: ObjectRef) -> ObjectRef:
     return found[0].ref if len(found) == 1 else server
 
 
+def _alone(land: Landscape, line: Line) -> Iterator[Finding]:
+    """What is said by one of whom no object was seen: a hint at most, and only where no workload was seen at all."""
+    saying = next((s for s in SAYINGS if s.words.search(line.text)), None)
+    if land.groups or saying is None or saying.accused != "self" or not line.name:
+        return
+    yield Finding(
+        cause=saying.cause,
+        object=ObjectRef(kind="Deployment", namespace=land.focus[0], name=line.name),
+        confidence=min(0.45, saying.sure),
+        summary=f"{line.name}, of which no object was seen, says: {line.text[:200]}",
+        quotes=(Quote(id=line.where, excerpt=line.text[:300]),),
+    )
+
+
 def _image(group: Group) -> str:
     return " ".join(c.image for c in group.spec.containers)
 
@@ -251,7 +267,7 @@ def _image_of(land: Landscape, ref: ObjectRef) -> str:
 def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> ObjectRef:
     if accused == "self" or (accused == "store" and STORES.search(_image(speaker))):
         return speaker.ref
-    called = _callees(land, speaker)
+    called = land.ways_of.get(speaker.ref, ())
     if accused == "store":
         stores = [g for _, g in called if STORES.search(_image(g))]
         named = [g for s, g in called if re.search(rf"(?<![\w-]){re.escape(s.name)}(?![\w-])", line.text)]
@@ -262,13 +278,6 @@ def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> O
         ) or service.spec.cluster_ip in line.text.split(":"):
             return group.ref
     return called[0][1].ref if len(called) == 1 else speaker.ref
-
-
-def _callees(land: Landscape, speaker: Group) -> list[tuple[Service, Group]]:
-    calls = [c for c in land.calls_of.get(speaker.ref, ()) if c.service is not None]
-    return [
-        (c.service, g) for c in calls if c.service is not None for g in land.behind(c.service) if g.ref != speaker.ref
-    ]
 
 
 def _read_only(speaker: Group) -> tuple[str, float]:
