@@ -208,6 +208,14 @@ def test_a_secret_is_outdated_only_in_pods_that_are_older(look: Look, changed: i
     assert look(refused(changed))[0] == (cause, "Deployment", "orders")
 
 
+def test_one_user_who_mistypes_makes_no_secret_outdated(tmp_path: Path) -> None:
+    cluster = refused(600)
+    cluster.log("orders", "WARN 401 unauthorized for bob")
+    cluster.settle()
+    cluster.write(tmp_path)
+    assert examine(Landscape(Snapshot(tmp_path)), 0.6).verdict == "unknown.insufficient-evidence"
+
+
 def not_ready(plural: str, kind: str, reason: str, message: str, **spec: Any) -> Cluster:
     """An object of a controller beside Kubernetes that says that it fails."""
     cluster = deployed(APP)

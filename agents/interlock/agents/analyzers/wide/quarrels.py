@@ -63,6 +63,7 @@ def _outdated(land: Landscape, group: Group) -> Iterator[Finding]:
     started = [pod.status.start_time for pod in group.pods if pod.status.start_time is not None]
     if not said or not started:
         return
+    often = not group.whole or sum(line.count for line in said) >= _FEWEST  # once is a user who mistypes
     for name in _secrets(group):
         changed = _changed(land, group.ref.namespace or "", name)
         if changed is None or changed <= max(started):
@@ -71,7 +72,7 @@ def _outdated(land: Landscape, group: Group) -> Iterator[Finding]:
         yield Finding(
             cause="workload.secret.rotated-not-reloaded",
             object=group.ref,
-            confidence=0.88,
+            confidence=0.88 if often else 0.5,
             summary=f"{secret} changed after the pods of {group.ref} had read it, and they are refused.",
             quotes=(
                 *land.quote(secret, f"changed at {changed.isoformat()}, pods began at {max(started).isoformat()}"),
