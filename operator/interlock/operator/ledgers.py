@@ -259,9 +259,13 @@ class Ledgers:
         """What is kept is dropped where nobody knows whether it was written."""
         before = await self._read(name)
         spec = change(before.spec)
-        if spec != before.spec:
-            del self._kept[name]
+        if spec == before.spec:
+            return
+        try:
             self._kept[name] = await self._store.write(before, spec)
+        except BaseException:
+            self._kept.pop(name, None)
+            raise
 
     def forget(self) -> None:
         """Drops what is kept: another leader may have worked in the meantime."""

@@ -152,6 +152,8 @@ def _counted(counts: list[Count], one: Count) -> list[Count]:
 
 
 def _reached(ledger: LedgerSpec, horizon: Horizon, now: datetime) -> list[Count]:
+    if not horizon.counts:
+        return []
     return [count for count in ledger.counts if expires(count.at, horizon.counts) > now]
 
 
