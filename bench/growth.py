@@ -12,6 +12,7 @@ from bench.life import people
 from bench.meter import resident
 from bench.options import Options
 from bench.raw import EPOCH, RawRate
+from bench.seeding import Etcd
 from bench.stand import Space, Stand, asserting, open_space
 from bench.throughput import raw, run, template_of
 from bench.wire import Wire, each
@@ -104,8 +105,10 @@ def finished(stand: Stand, options: Options) -> Iterator[Result]:
     ended = open_space(stand, "ended", asserting(), 1)
     memories: list[float] = []
     done = 0
+    asyncio.run(_end(ended, stand.installation.operator))
     for size in options.finished:
-        asyncio.run(_end(ended, range(done, size), stand.installation.operator))
+        copies = (f"ended-{number}" for number in range(done, size))
+        asyncio.run(Etcd.of(stand.lab).copy(ended.name, "ended", copies))
         done = size
         with stand.operator() as operator:
             asyncio.run(_live(space))
@@ -121,17 +124,13 @@ async def _live(space: Space) -> None:
         await each(range(SOME), both.live, at_once=AT_ONCE)
 
 
-async def _end(space: Space, numbers: range, operator: Identity) -> None:
-    """Executions that were refused at once and are archived: what is left of them in the API server."""
+async def _end(space: Space, operator: Identity) -> None:
+    """An execution that was refused at once and is archived: what is left of it in the API server."""
     async with Wire(space.requester) as requester, Wire(operator) as wire:
-
-        async def end(number: int) -> None:
-            body = await requester.request("POST", space.path, space.request(f"ended-{number}", 0))
-            path = f"{space.path}/ended-{number}"
-            await wire.request("PATCH", f"{path}/status", {"status": _refused(RunbookExecution.from_object(body))})
-            await wire.request("PATCH", path, {"metadata": {"finalizers": []}})
-
-        await each(numbers, end, at_once=AT_ONCE)
+        body = await requester.request("POST", space.path, space.request("ended", 0))
+        path = f"{space.path}/ended"
+        await wire.request("PATCH", f"{path}/status", {"status": _refused(RunbookExecution.from_object(body))})
+        await wire.request("PATCH", path, {"metadata": {"finalizers": []}})
 
 
 def _refused(execution: RunbookExecution) -> dict[str, object]:

@@ -37,7 +37,7 @@ def test_limits_and_what_is_used_of_them_stand_in_a_line() -> None:
 
 def test_the_most_used_come_first_and_no_line_is_too_long() -> None:
     rail = guardrail(budgets=[{"per": "Target", "limit": 9, "windowSeconds": 3600}])
-    books = Books([guardrail()])
+    books = Books([rail])
     for number in range(60):
         books.start(claim(str(number), target=f"Deployment.apps/{'x' * 100}-{number % 50}"))
         books.end(str(number))
