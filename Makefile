@@ -63,7 +63,7 @@ generate: $(READY) ## Write what is generated from the contract: crds/, charts/,
 	$(BIN)/python -m interlock.crds.generate
 	$(BIN)/python -m tools.reference
 
-bench: $(READY) ## Measure against baselines of the same run (FULL=1: sizes for hours, PROFILE=1, ARGO=1, ARGS=NAME)
+bench: $(READY) ## Measure against baselines of the same run (FULL=1: the largest sizes, PROFILE=1, ARGO=1, ARGS=NAME)
 	@$(BIN)/python -m bench $(if $(FULL),--full) $(if $(PROFILE),--profile) $(if $(ARGO),--argo) $(ARGS)
 
 images: $(READY) ## Build the images of operator and agents into dist/, without Docker, with an SBOM each

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.support.identity import Identity
+from tests.support.waiting import eventually
 
 from bench.figure import Figure, Goal, Result
 from bench.life import people
@@ -109,6 +110,7 @@ def finished(stand: Stand, options: Options) -> Iterator[Result]:
     for size in options.finished:
         copies = (f"ended-{number}" for number in range(done, size))
         asyncio.run(Etcd.of(stand.lab).copy(ended.name, "ended", copies))
+        eventually("the API server to have read them", lambda: ended.requester.get(f"{ended.path}?limit=1").ok)
         done = size
         with stand.operator() as operator:
             asyncio.run(_live(space))

@@ -24,7 +24,7 @@ from interlock.operator.steps import Steps
 REFUSALS = (StepRefused, Forbidden, Invalid)
 """What ends an attempt to look at a step: it must not be done, or the API server says so."""
 
-LOOKS_PER_SECOND = 5
+LOOKS_PER_SECOND = 2
 """How many waiting plans are compared with the cluster each second at most, over all executions."""
 
 
