@@ -12,7 +12,10 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-unit test-cluster crash mutate tools postgres check generate bench images format clean
+KEY ?=
+FORM ?= folder
+
+.PHONY: help demo lab catalogue test test-unit test-cluster test-nodes test-images test-pods test-oldest crash mutate tools postgres check generate bench images format clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +25,16 @@ demo: $(READY) ## Watch an alert become a verified fix on a lab cluster (YES=1: 
 
 lab: $(READY) ## Start a lab cluster that stays until `make clean` or `.venv/bin/interlock lab down`
 	@$(BIN)/interlock lab up
+
+catalogue: $(READY) ## Vet what ships, sign it with KEY=key.pem, put it and its signed index into dist/ (FORM=oci: a layout)
+	@test -n "$(KEY)" || { echo "whose key? make catalogue KEY=key.pem, after: $(BIN)/interlock key new key.pem" >&2; exit 2; }
+	@mkdir -p dist
+	$(BIN)/interlock runbook vet --catalogue --out dist/vetting.jsonl
+	$(BIN)/interlock runbook sign --catalogue --vetting dist/vetting.jsonl --key "$(KEY)" --out dist/attestations.jsonl
+	@rm -rf dist/catalogue
+	$(BIN)/interlock catalogue make --catalogue --attestations dist/attestations.jsonl --key "$(KEY)" --form $(FORM) \
+		--name interlock --version "$$($(BIN)/python -c 'import importlib.metadata as m; print(m.version("interlock"))')" \
+		--out dist/catalogue
 
 # Where the lab's tools are not compiled yet, the unit tests do not wait for them.
 test: $(READY) postgres ## All tests; those of the cluster share one lab
@@ -34,10 +47,28 @@ test-unit: $(READY) postgres ## The tests that need no cluster
 test-cluster: $(READY) tools ## The tests that need a cluster
 	$(PYTEST) tests/cluster $(ARGS)
 
-crash: $(READY) tools ## Kill the operator at every request and commit of every runbook, which `make test` samples
-	$(PYTEST) tests/cluster/crash -m "crash or not crash" $(ARGS)
+test-nodes: $(READY) ## The tests on real kubelets and containers, or why this machine does not allow them
+	@$(BIN)/python -m tools.lab_tools --real-nodes
+	$(BIN)/pytest tests/nodes -m "realnode and not image" $(ARGS)
 
-mutate: $(READY) tools ## Neutralise each admission rule in turn: a test must fail (ARGS="--every 5": a sample)
+test-images: $(READY) tools ## Build both images and run what is in them at a lab, read-only and as no root (takes root)
+	$(BIN)/pytest tests/cluster/operator/test_image.py -m image $(ARGS)
+
+test-pods: $(READY) postgres ## Build both images and run the chart's own Deployments on real kubelets, two operators and the agents
+	@$(BIN)/python -m tools.lab_tools --real-nodes
+	$(BIN)/pytest tests/nodes/test_pods.py -m image $(ARGS)
+
+# Not in .ci/run: one more API server takes minutes to compile.
+OLDEST := tests/cluster/enforcement tests/cluster/install tests/cluster/operator/test_path.py \
+	tests/cluster/cli/test_demo.py tests/cluster/lab/test_lifecycle.py tests/cluster/vetting
+
+test-oldest: $(READY) ## What the API server enforces, charts, an execution, the demo, a vetting, on the oldest Kubernetes
+	INTERLOCK_LAB_KUBERNETES=1.32 $(PYTEST) $(OLDEST) $(ARGS)
+
+crash: $(READY) tools ## Kill operator and agents at every request and commit, which `make test` samples
+	$(PYTEST) tests/cluster/crash tests/unit/agents/test_kill.py -m "crash or not crash" $(ARGS)
+
+mutate: $(READY) tools ## Neutralise each rule of the API server in turn: a test must fail (ARGS="--shard 2/4": a part)
 	$(BIN)/python -m tools.mutate $(ARGS)
 
 # Where it cannot be installed, the tests of PostgreSQL are skipped with that reason.

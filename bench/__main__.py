@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 from rich.console import Console
 
-from bench import costs, growth, ledger, stops, throughput, writes
+from bench import bystanders, costs, growth, intake, ledger, stops, throughput, writes
 from bench.figure import Result
 from bench.loop import Rhythm
 from bench.options import FULL_FINISHED, FULL_UNFINISHED, Options
 from bench.show import show
 from bench.stand import Stand, stand
 
-ALONE: Mapping[str, Callable[[], Iterator[Result]]] = {"costs": costs.figures}
+ALONE: Mapping[str, Callable[[], Iterator[Result]]] = {"costs": costs.figures, "intake": intake.figures}
 ON_A_LAB: Mapping[str, Callable[[Stand, Options], Iterator[Result]]] = {
     "writes": writes.results,
     "ledger": ledger.results,
+    "bystanders": bystanders.results,
     "stops": stops.results,
     "throughput": throughput.results,
     "unfinished": growth.unfinished,

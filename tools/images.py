@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from tools.oci import Image, Layer, layer, write
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("operator", "agents")
+PARTS = {"operator": ("operator", "postgres"), "agents": ("agents", "llm", "postgres")}
+"""Each image with the extras that it is built from."""
 HOME = PurePosixPath("/opt/interlock")
 USER = "65532:65532"
 _UNUSED = frozenset({"__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages"})
@@ -40,7 +41,7 @@ def build(part: str, out: Path) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     sbom = out / f"interlock-{part}.cdx.json"
-    locked = ("--locked", "--quiet", "--no-dev", f"--extra={part}", "--extra=postgres")
+    locked = ("--locked", "--quiet", "--no-dev", *(f"--extra={extra}" for extra in PARTS[part]))
     uv("export", *locked, "--format=cyclonedx1.5", f"--output-file={sbom}")
     with tempfile.TemporaryDirectory() as scratch:
         layers = [runtime(Path(scratch)), *_packages(locked, Path(scratch), sbom)]

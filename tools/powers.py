@@ -1,21 +1,23 @@
 """Who may do what: the one table that the documentation prints and a test walks on a real API server.
 
 Each power is one request, as a dry run wherever the API server offers one, and the identities to whom it is granted.
-`{ns}` is an opted-in namespace with the Deployment `web`, the pods `owned` and `bare`, and two executions of low risk
-whose plan is offered: `{rbx}`, asked for by the requester, and `{own}`, asked for by who may break the glass. `{user}`
-is who makes the request.
+`{ns}` is an opted-in namespace with a Ledger, the Deployment `web`, the pods `owned` and `bare`, and two executions of
+low risk whose plan is offered: `{rbx}`, asked for by the requester, and `{own}`, asked for by who may break the glass.
+`{head}` is a signed head, `{user}` is who makes the request.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from interlock.crds.audithead import AuditHeadSpec
+
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 PEOPLE = ("anonymous", "developer", "requester", "approver", "glass breaker", "on-call", "owner")
 ACCOUNTS = ("agents", "operator", "runner", "runner elsewhere")
-MISTAKES = ("agents!", "operator!", "runner!", "cluster runner!")
+MISTAKES = ("agents!", "operator!", "runner!", "cluster runner!", "taint remover!", "job copier!")
 """Bound to cluster-admin by mistake."""
 IDENTITIES = (*PEOPLE, *ACCOUNTS, *MISTAKES)
 
@@ -25,6 +27,8 @@ POLICIES = "/apis/admissionregistration.k8s.io/v1"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/interlock-system/leases"
 CORE = "/api/v1/namespaces/{ns}"
 WEB = "/apis/apps/v1/namespaces/{ns}/deployments/web"
+JOBS = "/apis/batch/v1/namespaces/{ns}/jobs"
+LEDGERS = API + "/namespaces/interlock-system/ledgers"
 EXECUTIONS = API + "/namespaces/{ns}/runbookexecutions"
 RUNNERS = "/api/v1/namespaces/interlock-runners"
 DRY = "?dryRun=All"
@@ -45,6 +49,8 @@ class Power:
     body: Any = None
     content: str = ""
     note: str = ""
+    untried: tuple[str, ...] = ()
+    """Identities whose answer would say nothing: no policy is asked about what is not there."""
 
 
 def _power(what: str, request: str, *who: str, **more: Any) -> Power:
@@ -87,6 +93,17 @@ def _runbook() -> Mapping[str, Any]:
     return {"apiVersion": "interlock.dev/v1alpha1", "kind": "Runbook", "metadata": metadata, "spec": spec}
 
 
+def _job(**container: Any) -> Mapping[str, Any]:
+    annotations = {"interlock.dev/last-step": "uid/again/1", "interlock.dev/copy-of": "uid"}
+    pod = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "containers": [{"name": "probe", "image": "probe", **container}],
+    }
+    spec = {"activeDeadlineSeconds": 60, "template": {"spec": pod}}
+    return {"metadata": {"name": "power-probe", "annotations": annotations}, "spec": spec}
+
+
 def _binding(subject: Mapping[str, str]) -> Mapping[str, Any]:
     group = "rbac.authorization.k8s.io"
     role = {"apiGroup": group, "kind": "ClusterRole", "name": "view"}
@@ -106,6 +123,27 @@ _ANCHOR = {
 _TOKEN = {
     "spec": {"expirationSeconds": 600, "boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": "rbx-{ns}"}}
 }
+_ATTESTATION = {"keyId": "k", "vettedAt": "2026-01-01T00:00:00Z", "envelope": "e30="}
+_VETTED = {"type": "Vetted", "status": "True", "reason": "Trusted"}
+_TRUST = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "interlock-trust", "namespace": "interlock-system"},
+    "data": {"policy.yaml": "keys: []"},
+}
+_LEDGER = {
+    "apiVersion": "interlock.dev/v1alpha1",
+    "kind": "Ledger",
+    "metadata": {"name": "ns.power-probe"},
+    "spec": {"holds": []},
+}
+_HEAD = AuditHeadSpec(
+    seq=1,
+    head=f"sha256:{'c' * 64}",
+    key_id=f"ed25519:{'A' * 43}=",
+    signature=f"{'A' * 86}==",
+    signed_at="2026-01-01T00:00:00.000Z",
+)
 _UNSEEN = "the policies do not see it; the operator's self-check does, and then does nothing"
 
 POWERS = (
@@ -123,7 +161,15 @@ POWERS = (
             }
         },
     ),
-    _power("scale a workload", f"PATCH {WEB}{DRY}", "developer", "runner", "runner!", body={"spec": {"replicas": 2}}),
+    _power(
+        "scale a workload",
+        f"PATCH {WEB}{DRY}",
+        "developer",
+        "runner",
+        "runner!",
+        "job copier!",
+        body={"spec": {"replicas": 2}},
+    ),
     _power(
         "change whom a workload runs as",
         f"PATCH {WEB}{DRY}",
@@ -131,8 +177,25 @@ POWERS = (
         body={"spec": {"template": {"spec": {"serviceAccountName": "other"}}}},
     ),
     _power("create a pod", f"POST {CORE}/pods{DRY}", "developer", body=NAMED | {"spec": OWN_PODS}),
-    _power("delete a pod that is made anew", f"DELETE {CORE}/pods/owned{DRY}", "developer", "runner", "runner!"),
+    _power(
+        "delete a pod that is made anew",
+        f"DELETE {CORE}/pods/owned{DRY}",
+        "developer",
+        "runner",
+        "runner!",
+        "job copier!",
+    ),
     _power("delete a bare pod", f"DELETE {CORE}/pods/bare{DRY}", "developer"),
+    _power(
+        "evict a pod",
+        f"POST {CORE}/pods/owned/eviction{DRY}",
+        "developer",
+        "runner!",
+        "cluster runner!",
+        "taint remover!",
+        "job copier!",
+        body={"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "owned", "namespace": "{ns}"}},
+    ),
     _power("run a command in a pod", f"POST {CORE}/pods/bare/exec?command=id&stdout=true", "developer"),
     _power("create a Secret", f"POST {CORE}/secrets{DRY}", "developer", body=NAMED),
     _power(
@@ -148,6 +211,24 @@ POWERS = (
     ),
     _power(
         "cordon a node", f"PATCH /api/v1/nodes/node-1{DRY}", "cluster runner!", body={"spec": {"unschedulable": True}}
+    ),
+    _power(
+        "change a taint of a node",
+        f"PATCH /api/v1/nodes/node-1{DRY}",
+        "taint remover!",
+        body={"spec": {"taints": [{"key": "example.com/probe", "effect": "NoSchedule"}]}},
+    ),
+    _power(
+        "change a taint of a node that is Kubernetes' own",
+        f"PATCH /api/v1/nodes/node-1{DRY}",
+        body={"spec": {"taints": [{"key": "node.kubernetes.io/probe", "effect": "NoSchedule"}]}},
+    ),
+    _power("create a copy of a Job", f"POST {JOBS}{DRY}", "developer", "job copier!", body=_job()),
+    _power(
+        "create a copy of a Job that is privileged",
+        f"POST {JOBS}{DRY}",
+        "developer",
+        body=_job(securityContext={"privileged": True}),
     ),
     _power(
         "make the Secret of a runner's token", f"POST {RUNNERS}/secrets{DRY}", "operator", "operator!", body=_ANCHOR
@@ -202,6 +283,27 @@ POWERS = (
     _power("delete an execution", f"DELETE {EXECUTIONS}/{{rbx}}{DRY}", "owner", note="it goes once it is archived"),
     _power("publish a runbook", f"POST {API}/runbooks{DRY}", "owner", body=_runbook()),
     _power(
+        "attest a runbook",
+        f"PATCH {API}/runbooks/{{book}}{DRY}",
+        "owner",
+        body=[{"op": "add", "path": "/spec/attestations", "value": [_ATTESTATION]}],
+        content=JSON_PATCH,
+        note="it counts only if a key signed it that the trust policy names",
+    ),
+    _power(
+        "say what a runbook is worth",
+        f"PATCH {API}/runbooks/{{book}}/status{DRY}",
+        "operator",
+        "operator!",
+        body={"status": {"conditions": [_VETTED]}},
+    ),
+    _power(
+        "say whose attestations are believed",
+        f"PATCH /api/v1/namespaces/interlock-system/configmaps/interlock-trust{DRY}&fieldManager=probe",
+        body=_TRUST,
+        content=APPLY,
+    ),
+    _power(
         "set another guardrail",
         f"POST {API}/guardrails{DRY}",
         "on-call",
@@ -219,6 +321,24 @@ POWERS = (
         "owner",
         body=_LEASE,
         content=APPLY,
+    ),
+    _power("lift the emergency stop", f"DELETE {LEASES}/interlock-emergency-stop{DRY}", "owner", untried=MISTAKES),
+    _power("read Ledgers", f"GET {LEDGERS}", "operator", *MISTAKES),
+    _power("make a Ledger", f"POST {LEDGERS}{DRY}", "operator", "operator!", body=_LEDGER),
+    _power(
+        "change a Ledger", f"PATCH {LEDGERS}/ns.{{ns}}{DRY}", "operator", "operator!", body={"spec": {"counts": []}}
+    ),
+    _power(
+        "delete a Ledger",
+        f"DELETE {LEDGERS}/ns.{{ns}}{DRY}",
+        note="a cluster admin may; what it counted is forgotten with it",
+    ),
+    _power("sign the archive's head", f"POST {API}/auditheads{DRY}", "operator", "operator!", body=_HEAD.manifest()),
+    _power("change a signed head", f"PATCH {API}/auditheads/{{head}}{DRY}", body={"metadata": {"labels": {"a": "b"}}}),
+    _power(
+        "delete a signed head",
+        f"DELETE {API}/auditheads/{{head}}{DRY}",
+        note="the owner may, once it is 30 days old",
     ),
     _power(
         "lead", f"POST {LEASES}{DRY}", "operator", "operator!", body={"metadata": {"name": "interlock-operator-probe"}}
@@ -257,8 +377,11 @@ these identities on a real API server, and compares the answers with this table.
 The developer holds the ClusterRole `edit` in the namespace; requester, approver, on-call and owner hold the roles of
 those names, and the glass breaker is a requester with `interlock-break-glass`. The runner is the account of a family
 that may patch Deployments and delete pods in this namespace; *elsewhere* is that family's account of another one. An
-exclamation mark: the same account, bound to cluster-admin by mistake. What is granted to nobody here is a cluster
-admin's, or nobody's.
+exclamation mark: the same account, bound to cluster-admin by mistake; so are the taint remover and the job copier, the
+accounts of the two families with a power of their own, `remove-taint` and `recreate-job`. What is granted to nobody
+here is a cluster admin's, or nobody's. A dash: not tried, as the request would not get as far as the policies. Of each
+runner of the catalogue another test asks the authorizer for all that any of them needs, and for what nobody may: it has
+what its own runbooks say, and nothing else.
 
 """
 
@@ -269,7 +392,7 @@ def page() -> str:
     lines = ["| | " + " | ".join(IDENTITIES) + " |", "|---|" + "---|" * len(IDENTITIES)]
     for power in POWERS:
         mark = f" [{notes.index(power.note) + 1}]" if power.note else ""
-        cells = ("yes" if who in power.who else "" for who in IDENTITIES)
+        cells = ("yes" if who in power.who else "–" if who in power.untried else "" for who in IDENTITIES)
         lines.append(f"| {power.what}{mark} | " + " | ".join(cells) + " |")
     lines += ["", *(f"{number}. {note}." for number, note in enumerate(notes, start=1))]
     return _INTRODUCTION + "\n".join(lines) + "\n"

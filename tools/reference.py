@@ -11,12 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
+from tools import schemas
 from tools.powers import page as powers_page
 
 from interlock.crds.actions import ACTIONS, Arguments, EffectName
 from interlock.crds.causes import CAUSES
 from interlock.crds.cel import FUNCTIONS
 from interlock.crds.execution import STARTED, TERMINAL, TRANSITIONS
+from interlock.crds.runbook import Runbook
+from interlock.runbooks.coverage import coverage, summary
+from interlock.runbooks.loading import load_catalogue
+from interlock.runbooks.rbac import grants_for_family
 
 ROOT = Path(__file__).parents[1]
 GENERATED = "Generated from {source}; edit that, then run `make generate`."
@@ -123,6 +128,29 @@ def causes_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def coverage_page() -> str:
+    """Every cause with what answers it."""
+    rows = coverage(item.runbook for item in load_catalogue())
+    counted = summary(rows)
+    lines = [
+        "# From cause to cure",
+        "",
+        GENERATED.format(source="`runbooks/catalogue/` and `runbooks/interlock/runbooks/coverage.py`"),
+        "`interlock catalogue coverage` prints the same.",
+        "",
+        f"Of {len(rows)} causes {counted['runbook']} have a runbook, {counted['report']} a report, and",
+        f"{counted['person']} rightly only a person (`escalate`); {counted['open']} are open: they escalate too, for",
+        "want of a runbook.",
+        "",
+        "| Cause | Answer | Alerts that usually accompany it |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        answer = ", ".join(f"`{family}`" for family in row.runbooks) or "open"
+        lines.append(f"| `{row.cause}` | {answer}{f': {row.why}' if row.why else ''} | {', '.join(row.alerts)} |")
+    return "\n".join(lines) + "\n"
+
+
 def phases_graph() -> str:
     """The phases of an execution as a Mermaid graph."""
     edges = [f"    {phase} --> {after}" for phase, next_ones in TRANSITIONS.items() for after in sorted(next_ones)]
@@ -139,6 +167,21 @@ def phases_graph() -> str:
             "",
         ]
     )
+
+
+def families() -> str:
+    """What each family of the catalogue is granted, for the chart."""
+    versions: dict[str, list[Runbook]] = {}
+    for item in load_catalogue():
+        versions.setdefault(item.runbook.spec.family, []).append(item.runbook)
+    granted = {family: _granted(books) for family, books in sorted(versions.items())}
+    head = "# Generated from runbooks/catalogue; edit that, then run `make generate`.\n"
+    return head + yaml.safe_dump({family: found for family, found in granted.items() if found}, sort_keys=False)
+
+
+def _granted(books: Sequence[Runbook]) -> Mapping[str, object]:
+    rules = [m["rules"] for m in grants_for_family(books, [None]) if m["kind"] == "ClusterRole"]
+    return {"scope": books[0].spec.scope, "rules": rules[0]} if rules else {}
 
 
 def with_block(text: str, name: str, content: str) -> str:
@@ -159,7 +202,11 @@ def generated(root: Path) -> dict[Path, str]:
     return {
         Path("docs/reference/actions.md"): actions_page(),
         Path("docs/reference/causes.md"): causes_page(),
+        Path("docs/reference/coverage.md"): coverage_page(),
         Path("docs/reference/powers.md"): powers_page(),
+        Path("docs/reference/runbook.schema.json"): schemas.runbook(),
+        Path("docs/reference/scenario.schema.json"): schemas.scenario(),
+        Path("charts/interlock/files/families.yaml"): families(),
         architecture: with_block((root / architecture).read_text(), "phases", phases_graph()),
     }
 

@@ -102,6 +102,7 @@ class Cluster:
         self.put(None, "namespaces", {"metadata": {"name": namespace}, "status": {"phase": "Active"}})
         system = {"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.12.0"}
         self.deploy("coredns", 53, namespace="kube-system", container=system, service="kube-dns", replicas=2)
+        self.get("deployments", "coredns", "kube-system")["metadata"]["labels"]["k8s-app"] = "kube-dns"
         self.put("kube-system", "configmaps", {"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}})
 
     def put(self, namespace: str | None, plural: str, body: Json) -> Json:

@@ -1,8 +1,9 @@
 """The case library: mechanisms of failure, each on several applications, with controls and red herrings.
 
 A mechanism is a function that breaks a running application and says what must be found. From each come a case on every
-application; a red herring is the same with a change beside it that did nothing; a thin one lacks a part of the evidence,
-so that only honesty can be asked; a control is the application well, with what looks like a fault. Rules are tuned on the part `tune`, and reported on `held-out`.
+application; a red herring is the same with a change beside it that did nothing, in a namespace full of noise; a thin one
+lacks a part of the evidence, in the same noise, so that only honesty can be asked; a control is the application well, with
+what looks like a fault. Rules are tuned on the part `tune`, and reported on `held-out`.
 """
 
 import hashlib
@@ -14,6 +15,8 @@ from typing import Literal
 
 from tests.cases.apps import APPS, App, deployed
 from tests.cases.builder import Cluster
+from tests.cases.cures import CURES
+from tests.cases.noise import noise
 
 Split = Literal["tune", "held-out"]
 
@@ -64,6 +67,7 @@ class Case:
             "split": self.split,
             "causes": [self.expected.cause, *self.expected.also],
             "object": {"kind": self.expected.kind, "name": self.expected.name},
+            "cures": CURES.get(self.mechanism, ()),
         }
         (folder / "expected.json").write_text(json.dumps(about))
 
@@ -94,8 +98,10 @@ def cases(*, every: bool = True) -> Iterator[Case]:
         cluster = deployed(app)
         lure, distracts = decoys[number % len(decoys)]
         distracts(cluster, app)
+        noise(cluster, app)
         yield Case(f"{name}--beside-{lure}", name, "herring", split, cluster, breaks(cluster, app))
         cluster = deployed(app)
+        noise(cluster, app)
         thin = breaks(cluster, app)
         cluster.lacks = THIN[number % len(THIN)]
         yield Case(f"{name}--thin", name, "thin", split, cluster, thin)
@@ -103,6 +109,7 @@ def cases(*, every: bool = True) -> Iterator[Case]:
         for app_name, app in APPS.items():
             cluster = deployed(app)
             distracts(cluster, app)
+            noise(cluster, app)
             split = "held-out" if app_name == "media" else "tune"
             well = Expected(
                 "none.healthy", "Namespace", app.namespace, ("none.recovered", "none.watchdog", "none.false-alarm")

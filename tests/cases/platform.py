@@ -250,6 +250,8 @@ def budget_blocks(c: Cluster, a: App) -> Expected:
         "EvictionBlocked",
         "Cannot evict pod as it would violate the pod's disruption budget.",
     )
+    c.get("nodes", "node-1", None)["spec"]["unschedulable"] = True
+    c.pod_edits[a.leaf] = lambda pod, _: pod["spec"].update(nodeName="node-1")
     c.alert("NodeDrainStuck", severity="warning")
     return Expected("disruption.budget.blocks-drain", "PodDisruptionBudget", "keep")
 

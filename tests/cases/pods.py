@@ -251,7 +251,12 @@ def _probe(kind: str, probe: Json, words: str, cause: str, *, killed: bool) -> A
         text = json.dumps(probe).replace("8080", str(a.leaf_port))
         c.container(a.leaf)[field] = json.loads(text)
         last = ended(137, ran=40, ago=30)
-        c.state(a.leaf, running(ready=False, restarts=6 if killed else 0, since=20, last=last if killed else None))
+        c.state(
+            a.leaf,
+            running(
+                ready=False, restarts=6 if killed else 0, since=20 if killed else 200, last=last if killed else None
+            ),
+        )
         said = f"{kind} probe failed: {words}"
         c.event("Pod", c.pod_name(a.leaf), "Unhealthy", said, path=f"spec.containers{{{a.leaf}}}")
         if killed:

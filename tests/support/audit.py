@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from tests.support.identity import Json
 
@@ -61,7 +61,7 @@ class AuditLog:
         return [
             f"{event['verb']} {event['requestURI']}"
             for event in self.fresh()
-            if _took_effect(event)
+            if took_effect(event)
             and event.get("objectRef", {}).get("resource") not in {"leases", "events"}
             and credentials & set(event["user"].get("extra", {}).get("authentication.kubernetes.io/credential-id", ()))
         ]
@@ -73,11 +73,17 @@ class AuditLog:
             for line in self._file:
                 self._rest += line
                 if line.endswith("\n"):
-                    yield self._rest
-                    self._rest = ""
+                    whole, self._rest = self._rest, ""
+                    yield whole
             if self.path.stat().st_ino == os.fstat(self._file.fileno()).st_ino:
                 return
             self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Lets the file go."""
@@ -98,7 +104,8 @@ class Writes:
     """What the operator's account wrote and never may."""
 
 
-def _took_effect(event: Json) -> bool:
+def took_effect(event: Json) -> bool:
+    """Whether a request changed something."""
     asked = event.get("requestObject") or {}  # where a deletion says that it is a dry run
     reads = event["verb"] in READS or "dryRun" in event["requestURI"] or "dryRun" in asked
     return not reads and event["responseStatus"]["code"] < 300
@@ -110,7 +117,7 @@ def writes(events: Iterator[Json], namespace: str, rename: dict[str, str]) -> Wr
     conditions: list[tuple[str, str]] = []
     forbidden: list[str] = []
     for event in events:
-        if not _took_effect(event):
+        if not took_effect(event):
             continue
         user, reference = event["user"]["username"], event.get("objectRef", {})
         what = "/".join(filter(None, (reference.get("resource"), reference.get("subresource"))))

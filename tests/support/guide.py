@@ -1,5 +1,7 @@
 """The example of the author's guide, so that what it shows is what runs."""
 
+import re
+import shlex
 from pathlib import Path
 
 import yaml
@@ -7,6 +9,14 @@ import yaml
 from interlock.crds.runbook import Runbook
 
 GUIDE = Path(__file__).parents[2] / "docs" / "runbook-author.md"
+
+
+def commands() -> list[list[str]]:
+    """What the guide tells an author to type for a first runbook, from `new` to `vet`; without the word `interlock`."""
+    (block,) = [found for found in re.findall(r"```\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "runbook new" in found]
+    typed = [shlex.split(line)[1:] for line in block.splitlines()]
+    assert typed[-1][:2] == ["runbook", "vet"]
+    return typed
 
 
 def example_text() -> str:

@@ -6,6 +6,7 @@ Tests of what is refused need to see the wire: the status, the words of the refu
 import base64
 import http.client
 import json
+import os
 import ssl
 import tempfile
 import urllib.parse
@@ -78,8 +79,9 @@ class Identity:
         """One request, one answer; a refusal is an answer like any other."""
         content_type = content_type or (MERGE if method == "PATCH" else PLAIN)
         content = b"" if body is None else json.dumps(body).encode()
-        headers = (*self.headers, ("Content-Type", content_type), ("Accept", PLAIN), ("Connection", "close"))
-        connection = http.client.HTTPSConnection(self.host, context=self.tls, timeout=30)
+        plain = (("Content-Type", content_type), ("Accept", PLAIN), ("Connection", "close"), ("User-Agent", _test()))
+        headers = (*self.headers, *plain)
+        connection = http.client.HTTPSConnection(self.host, context=self.tls, timeout=120)
         try:
             connection.putrequest(method, path)
             for name, value in (*headers, ("Content-Length", str(len(content)))):
@@ -125,6 +127,11 @@ def path_of(manifest: Json) -> str:
     kind = manifest["kind"].lower()
     plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
     return f"{base}{f'/namespaces/{place}' if place else ''}/{plural}/{manifest['metadata']['name']}"
+
+
+def _test() -> str:
+    """Which test asks: the API server's audit log then tells which tests a rule has refused something to."""
+    return urllib.parse.quote(os.environ.get("PYTEST_CURRENT_TEST", "tests"))
 
 
 def _decoded(content: bytes) -> Json:

@@ -16,6 +16,7 @@ from tests.support.identity import Answer, Identity, Json
 from tests.support.waiting import eventually
 
 from interlock.cli.releases import CONTRACT_ONLY, definitions, install_all, interlock
+from interlock.crds.grants import needed
 from interlock.crds.ledger import LedgerSpec, new_ledger
 from interlock.crds.names import (
     AGENTS_ACCOUNT,
@@ -113,6 +114,12 @@ class Installation:
             if any(runbook.spec.permissions for runbook in versions):
                 account = runner_account(family, namespace)
                 self.wait_for_right(OPERATOR_USER, "create", "serviceaccounts/token", RUNNERS_NAMESPACE, name=account)
+                *_, last = needed(versions[-1], namespace)
+                kind = "/".join(filter(None, (last.right.resource, last.right.subresource)))
+                asked = ".".join(filter(None, (kind, last.right.group)))
+                self.wait_for_right(
+                    last.user, last.right.verb, asked, namespace, groups=last.groups, name=last.right.name
+                )
 
     def publish(self, runbook: Runbook) -> None:
         """Publishes a runbook with its digest, as `interlock runbook publish` does; harmless when it is there already.

@@ -302,7 +302,7 @@ def lane(installation: Installation, directory: Path, settings: Mapping[str, str
     (directory / namespace).mkdir(parents=True)
     with ExitStack() as stack:
         proxy = stack.enter_context(proxied(installation))
-        log = AuditLog(installation.lab.audit_log)
+        log = stack.enter_context(AuditLog(installation.lab.audit_log))
         made = Lane(
             installation,
             namespace,
@@ -311,7 +311,6 @@ def lane(installation: Installation, directory: Path, settings: Mapping[str, str
             log,
             settings={**settings, "INTERLOCK_OPERATOR_SHARD": namespace},
         )
-        stack.callback(log.close)
         stack.callback(made.stop)
         yield made
     installation.admin.delete(f"/api/v1/namespaces/{namespace}")

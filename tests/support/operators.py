@@ -8,10 +8,11 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.identity import Answer, Identity, Json
 from tests.support.installation import Installation
@@ -21,6 +22,7 @@ from tests.support.waiting import PATIENCE, eventually
 from interlock.crds.names import OPERATOR_ACCOUNT, SHARD_LABEL, SYSTEM_NAMESPACE
 from interlock.crds.runbook import Runbook
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases"
 
 
@@ -50,7 +52,7 @@ class Running:
         """Status and text of a page of its health port."""
         named = re.compile(r"metrics on port (\d+)")
         port = eventually(f"{self.name} to name its port", lambda: named.search(self.text))
-        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", int(port[1]), timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -78,8 +80,17 @@ class Fleet:
     shard: str = field(default_factory=lambda: f"t-{secrets.token_hex(4)}")
     _running: list[Running] = field(default_factory=list)
 
-    def start(self, name: str, *, shard: str | None = None, kubeconfig: Path | None = None, **settings: str) -> Running:
-        """Starts an operator of the fleet's shard, or of another."""
+    def start(
+        self,
+        name: str,
+        *,
+        shard: str | None = None,
+        kubeconfig: Path | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "interlock.operator"),
+        more: Mapping[str, str] = EMPTY,
+        **settings: str,
+    ) -> Running:
+        """Starts an operator of the fleet's shard, or of another; `more` is further environment."""
         credential = ""
         if kubeconfig is None:
             token = self.token()
@@ -91,11 +102,11 @@ class Fleet:
             **operator_environment(kubeconfig, self.directory / "data"),
             "INTERLOCK_OPERATOR_SHARD": shard,
             "INTERLOCK_OPERATOR_IDENTITY": name,
+            **more,
             **overrides,
         }
         log = self.directory / f"{name}.log"
         with log.open("ab") as file:
-            command = [sys.executable, "-m", "interlock.operator"]
             process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
         running = Running(name, process, log, credential)
         self._running.append(running)

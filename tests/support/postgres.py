@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import create_engine, text
 from tests.support.waiting import eventually
 
 
@@ -28,6 +30,18 @@ class Postgres:
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of one of its databases."""
         return f"postgresql+psycopg://{self.user}@/{database}?host={quote(str(self.socket), safe='')}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database, dropped at the end."""
+        name = f"test_{secrets.token_hex(4)}"
+        admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        yield self.url(name)
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()
 
 
 @contextmanager
@@ -54,7 +68,7 @@ def server() -> Iterator[Postgres]:
             yield Postgres(place, user)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 def _binaries() -> Path:

@@ -161,13 +161,15 @@ class Scene:
     approver: Identity
 
     @classmethod
-    def prepare(cls, installation: Installation, namespace: str, archive: Path) -> "Scene":
+    def prepare(
+        cls, installation: Installation, namespace: str, archive: Path, *, image: str = "app.example/web:1"
+    ) -> "Scene":
         """With nothing in it but the people's rights and the Deployment."""
         requester, approver = installation.person("erin"), installation.person("bob")
         installation.bind("erin", "interlock-requester", namespace)
         installation.bind("bob", "interlock-approver", namespace)
         scene = cls(installation, namespace, archive, requester, approver)
-        scene.create(deployment("web"))
+        scene.create(deployment("web", image=image))
         eventually("the Deployment to settle", lambda: settled(scene.workload()))
         return scene
 
@@ -275,7 +277,12 @@ class Scene:
                 raise AssertionError(f"ended as {phase}: {found.status}")
             return found if phase in phases else None
 
-        return eventually(f"{name} to be {' or '.join(phases)}", look, seconds)
+        try:
+            return eventually(f"{name} to be {' or '.join(phases)}", look, seconds)
+        except TimeoutError as waited:
+            found = self.execution(name)
+            last = [(e.at, e.event, e.step, e.details().get("message")) for e in found.journal[-8:]]
+            raise TimeoutError(f"{waited}; it is {found.status and found.status.phase}: {last}") from None
 
     def decide(self, verdict: str = "Approve", *, by: Identity | None = None, name: str = "fix") -> Answer:
         """Decides on the plan that is offered now."""

@@ -13,11 +13,13 @@ from interlock.agents.evidence import Evidence, Item
 from interlock.agents.examine import wide_findings
 from interlock.agents.model import ObjectRef
 
+SURE_OF_ITSELF = 0.9
+
 
 def explained(diagnosed: Iterable[Finding]) -> bool:
     """Whether what is found at the target is a fault of its own, so that nobody has to look around."""
     best = max(diagnosed, key=lambda finding: finding.confidence, default=None)
-    return best is not None and best.confidence >= 0.8 and not is_consequence(best)
+    return best is not None and best.confidence >= SURE_OF_ITSELF and not is_consequence(best)
 
 
 def beyond(land: Landscape, target: ObjectRef) -> tuple[Finding, ...]:

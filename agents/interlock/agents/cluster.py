@@ -41,6 +41,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "StatefulSet": ("/apis/apps/v1", "statefulsets"),
     "DaemonSet": ("/apis/apps/v1", "daemonsets"),
+    "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Job": ("/apis/batch/v1", "jobs"),
     "CronJob": ("/apis/batch/v1", "cronjobs"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
@@ -51,10 +52,44 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
+    "ServiceAccount": ("/api/v1", "serviceaccounts"),
+    "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
+    "IngressClass": ("/apis/networking.k8s.io/v1", "ingressclasses"),
+    "ValidatingWebhookConfiguration": ("/apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations"),
+    "MutatingWebhookConfiguration": ("/apis/admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations"),
+    "APIService": ("/apis/apiregistration.k8s.io/v1", "apiservices"),
     "Runbook": ("/apis/interlock.dev/v1alpha1", "runbooks"),
     "RunbookExecution": ("/apis/interlock.dev/v1alpha1", "runbookexecutions"),
 }
-CLUSTER_SCOPED = frozenset({"Namespace", "Node", "PersistentVolume", "StorageClass", "Runbook"})
+CLUSTER_SCOPED = frozenset(
+    {
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "StorageClass",
+        "IngressClass",
+        "ValidatingWebhookConfiguration",
+        "MutatingWebhookConfiguration",
+        "APIService",
+        "Runbook",
+    }
+)
+
+# Kinds that other projects bring and analyzers read, by the group that serves them where it is installed.
+ADDED: Mapping[str, tuple[str, str]] = {
+    "VirtualService": ("/apis/networking.istio.io/v1", "virtualservices"),
+    "NetworkChaos": ("/apis/chaos-mesh.org/v1alpha1", "networkchaos"),
+    "HTTPChaos": ("/apis/chaos-mesh.org/v1alpha1", "httpchaos"),
+    "Certificate": ("/apis/cert-manager.io/v1", "certificates"),
+    "Issuer": ("/apis/cert-manager.io/v1", "issuers"),
+    "GitRepository": ("/apis/source.toolkit.fluxcd.io/v1", "gitrepositories"),
+    "Kustomization": ("/apis/kustomize.toolkit.fluxcd.io/v1", "kustomizations"),
+    "HelmRelease": ("/apis/helm.toolkit.fluxcd.io/v2", "helmreleases"),
+    "Application": ("/apis/argoproj.io/v1alpha1", "applications"),
+    "VerticalPodAutoscaler": ("/apis/autoscaling.k8s.io/v1", "verticalpodautoscalers"),
+}
 
 
 def api_version(kind: str) -> str:
@@ -73,6 +108,9 @@ class Reader(Protocol):
 
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool, limit_bytes: int) -> str | None:
         """The end of a container's log, None when there is none."""
+
+    async def served(self) -> frozenset[str]:
+        """The API groups with their versions that are served, such as `cert-manager.io/v1`."""
 
 
 class Server(Reader, Protocol):
@@ -146,6 +184,16 @@ class Cluster:
         if status in (400, 404, 422):  # the container waits to start, or has no previous run
             return None
         return body[-limit_bytes:].decode("utf-8", errors="replace")
+
+    async def served(self) -> frozenset[str]:
+        """The API groups with their versions that are served, such as `cert-manager.io/v1`.
+
+        Raises:
+            AccessDeniedError, ClusterUnavailableError: it cannot be told.
+        """
+        _, body = await self._call("GET", "/apis")
+        versions = (v for group in _object(body).get("groups") or () for v in group.get("versions") or ())
+        return frozenset(str(version.get("groupVersion")) for version in versions)
 
     async def create(self, kind: str, namespace: str, body: Json) -> Json:
         """The created object.
@@ -229,7 +277,7 @@ def _object(body: bytes) -> Json:
 
 
 def _path(kind: str, namespace: str | None) -> str:
-    root, plural = KINDS[kind]
+    root, plural = KINDS.get(kind) or ADDED[kind]
     if namespace is None or kind in CLUSTER_SCOPED:
         return f"{root}/{plural}"
     return f"{root}/namespaces/{quote(namespace, safe='')}/{plural}"

@@ -2,12 +2,15 @@
 
 Analyzers look each at their own part and may all be right about it; what a person must hear is which of them is the
 fault and which its consequence. A wrong confident answer costs more than "not sure", so whatever competes with the
-best hypothesis lowers it, and what is left below the caller's threshold is a question for a person.
+best hypothesis lowers it, and what is left below the caller's threshold is a question for a person. Weights are
+compared as analyzers give them; what leaves is calibrated.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from interlock.agents.analyzers import ANALYZERS, Finding, Scene
+from interlock.agents.calibration import calibrated
 from interlock.agents.evidence import Evidence
 from interlock.agents.model import ObjectRef, Record
 from interlock.crds.causes import covers
@@ -32,6 +35,8 @@ _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.secret", "workload.crash"),
     ("workload.secret.rotated-not-reloaded", "workload.database.credentials-invalid"),
     ("workload.database", "workload.crash"),
+    ("workload.database", "workload.env.invalid"),
+    ("workload.env.missing", "workload.env.invalid"),
     ("workload.dns", "workload.crash"),
     ("workload.dns", "workload.env.address-wrong"),
     ("workload.security", "workload.crash"),
@@ -47,6 +52,7 @@ _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.crash.init-container-failed", "workload.crash.dependency-at-start"),
     ("workload.memory", "workload.crash"),
     ("workload.memory.limit-too-low", "workload.memory.oom-killed"),
+    ("workload.memory.leak", "workload.memory.oom-killed"),
     ("workload.memory", "workload.probe"),
     ("workload.crash", "workload.probe"),
     ("workload.crash", "workload.port.not-listening"),
@@ -54,6 +60,10 @@ _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.probe", "workload.crash"),
     ("workload.probe", "workload.port.not-listening"),
     ("workload.cpu", "workload.probe"),
+    ("workload.cpu.throttled", "workload.cpu.saturated"),
+    ("autoscaling.hpa.at-maximum", "workload.cpu.saturated"),
+    ("traffic.spike", "workload.cpu.saturated"),
+    ("service.session-affinity.skewed", "workload.cpu"),
     ("workload.replicas.zero", "workload.rollout"),
     ("workload.security", "workload.rollout"),
     ("scheduling", "workload.rollout"),
@@ -115,13 +125,14 @@ def diagnose(evidence: Evidence, min_confidence: float, around: Iterable[Finding
 
 def conclude(findings: Iterable[Finding], min_confidence: float, reach: Reach | None = None) -> Diagnosis:
     """Findings ranked, and the verdict if one of them reaches `min_confidence`."""
-    ranked = rank(findings, reach)
-    if not ranked or ranked[0].confidence < min_confidence:
-        sure = ranked[0].confidence if ranked else 0.0
+    weighed = rank(findings, reach)
+    ranked = tuple(f.model_copy(update={"confidence": calibrated(f.confidence)}) for f in weighed)
+    sure = ranked[0].confidence if ranked else 0.0
+    if not ranked or sure < min_confidence:
         return Diagnosis(hypotheses=ranked, verdict="unknown.insufficient-evidence", confidence=sure)
-    if _contradicted(ranked):
-        return Diagnosis(hypotheses=ranked, verdict="unknown.contradictory-evidence", confidence=ranked[0].confidence)
-    return Diagnosis(hypotheses=ranked, verdict=ranked[0].cause, confidence=ranked[0].confidence)
+    if _contradicted(weighed):
+        return Diagnosis(hypotheses=ranked, verdict="unknown.contradictory-evidence", confidence=sure)
+    return Diagnosis(hypotheses=ranked, verdict=ranked[0].cause, confidence=sure)
 
 
 def rank(findings: Iterable[Finding], reach: Reach | None = None) -> tuple[Finding, ...]:
@@ -160,7 +171,9 @@ def _together(one: Finding, other: Finding) -> Finding:
 def _weighed(finding: Finding, roots: list[Finding], everything: list[Finding], reach: Reach | None) -> Finding:
     others = [root for root in roots if root is not finding]
     if covers("none", finding.cause):
-        wrong = any(root.confidence >= CLEARLY_WRONG or finding.cause == "none.recovered" for root in others)
+        bar = SURE_ENOUGH_TO_EXPLAIN if finding.cause == "none.recovered" else CLEARLY_WRONG
+        clear = any(f.confidence >= CLEARLY_WRONG for f in everything if not covers("none", f.cause))
+        wrong = clear or any(root.confidence >= bar for root in others)
         return _lowered(finding, "something is found to be wrong") if wrong else finding
     well = any(covers("none", f.cause) for f in everything)
     if well and finding.confidence < CLEARLY_WRONG:
@@ -185,7 +198,14 @@ def _explains(root: Finding, finding: Finding) -> bool:
         return root.confidence >= SURE_ENOUGH_TO_EXPLAIN
     if root.confidence < CLEARLY_WRONG or root.confidence < finding.confidence - 0.2:
         return False
-    return any(covers(a, root.cause) and covers(b, finding.cause) for a, b in _EXPLAINS)
+    if _shows_as(finding.cause, root.cause) and finding.confidence >= root.confidence:
+        return False  # each may be how the other shows: the surer stands, and of equals both
+    return _shows_as(root.cause, finding.cause)
+
+
+@lru_cache(maxsize=4096)
+def _shows_as(fault: str, shown: str) -> bool:
+    return any(covers(a, fault) and covers(b, shown) for a, b in _EXPLAINS)
 
 
 def _is_of_the_node(root: Finding, finding: Finding) -> bool:
@@ -214,7 +234,12 @@ def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:
 
 def is_consequence(finding: Finding) -> bool:
     """Whether this is what a fault elsewhere often looks like."""
-    return any(covers(general, finding.cause) for general in _CONSEQUENCES)
+    return _is_consequence(finding.cause)
+
+
+@lru_cache(maxsize=1024)
+def _is_consequence(cause: str) -> bool:
+    return any(covers(general, cause) for general in _CONSEQUENCES)
 
 
 def _lowered(finding: Finding, why: str) -> Finding:

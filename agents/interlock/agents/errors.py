@@ -27,3 +27,11 @@ class RefusedError(AgentError):
 
 class IncidentNotFoundError(AgentError):
     """No incident has this identifier."""
+
+
+class StoreTooNewError(AgentError):
+    """A later version of the agents wrote this database; start that version, or give this one another database."""
+
+
+class ClaimLostError(AgentError):
+    """The incident's step is not this process's any more: another took it over, or it is over. Drop the step."""

@@ -42,6 +42,10 @@ class Expectation(Record):
     split: Literal["tune", "held-out"] = "held-out"
     causes: tuple[str, ...]
     object: ObjectName
+    others: tuple[ObjectName, ...] = ()
+    """Objects that an expert would accept as well."""
+    cures: tuple[str, ...] = ()
+    """Families of runbooks that would cure it; none where a person is to be asked."""
 
     @classmethod
     def read(cls, folder: Path) -> "Expectation":
@@ -64,25 +68,40 @@ class Result(Record):
     expected: Expectation
     found: tuple[tuple[str, ObjectRef], ...]
     sure: tuple[float, ...]
-    acted: bool
-    """Whether a runbook that changes something would have been proposed."""
+    asked: str
+    """Family of the runbook that changes something and would have been proposed; empty where none would."""
     seconds: float
     baseline: bool
     """Whether the most recently changed workload is the one at fault."""
+
+    @property
+    def is_true(self) -> bool:
+        """Whether what is said first is right, or at least the family of what is."""
+        return bool(self.found) and is_true(self.expected, *self.found[0])
 
     def right_at(self, places: int) -> bool:
         """Whether one of the first `places` hypotheses is right in cause and object."""
         return any(is_right(self.expected, cause, ref) for cause, ref in self.found[:places])
 
 
+def is_true(expected: Expectation, cause: str, ref: ObjectRef) -> bool:
+    """Whether a hypothesis is right, or names the family of what is, which claims less and is no mistake."""
+    family = any(covers(cause, right) for right in expected.causes)
+    return (family and _is_object(expected, ref)) or is_right(expected, cause, ref)
+
+
 def is_right(expected: Expectation, cause: str, ref: ObjectRef) -> bool:
     """Whether a hypothesis names the cause, or one under it, and the object."""
     named = any(covers(right, cause) for right in expected.causes)
-    return named and (ref.kind, ref.name) == (expected.object.kind, expected.object.name)
+    return named and _is_object(expected, ref)
+
+
+def _is_object(expected: Expectation, ref: ObjectRef) -> bool:
+    return any((ref.kind, ref.name) == (one.kind, one.name) for one in (expected.object, *expected.others))
 
 
 def result(
-    case: str, expected: Expectation, world: Landscape, shown: Iterable[Finding], *, acted: bool, seconds: float
+    case: str, expected: Expectation, world: Landscape, shown: Iterable[Finding], *, asked: str, seconds: float
 ) -> Result:
     """A case's result from its diagnosis."""
     kept = tuple(shown)
@@ -92,7 +111,7 @@ def result(
         expected=expected,
         found=tuple((f.cause, f.object) for f in kept),
         sure=tuple(f.confidence for f in kept),
-        acted=acted,
+        asked=asked,
         seconds=seconds,
         baseline=newest is not None and (newest.kind, newest.name) == (expected.object.kind, expected.object.name),
     )
@@ -131,6 +150,10 @@ class Score(Record):
     """The same where a part of the evidence was taken away: what is not right there should be unsure."""
     thin_unsure: float
     confidently_wrong: int
+    cured: float
+    """Of what a runbook would cure, the share for which one that does is proposed."""
+    wrong_cures: int
+    """Faults for which something is proposed that does not cure them."""
     wrong_actions: int
     controls: int
     calibration_error: float
@@ -138,7 +161,7 @@ class Score(Record):
     newest_change_is_guilty: float
     restart_everything: float
     milliseconds: float
-    """Median time of analysis, without loading."""
+    """Median of the processor's time for the analysis, without loading."""
 
 
 _RESTARTED = ("workload.secret.rotated-not-reloaded", "workload.memory.leak", "workload.crash.dependency-at-start")
@@ -162,8 +185,10 @@ def score(results: Iterable[Result]) -> Score:
         unsure=_by_mechanism(faults, lambda r: not r.found),
         thin_right=_by_mechanism(thin, lambda r: r.right_at(1)),
         thin_unsure=_by_mechanism(thin, lambda r: not r.found),
-        confidently_wrong=sum(1 for r in every if r.found and r.sure[0] >= 0.8 and not r.right_at(1)),
-        wrong_actions=sum(1 for r in controls if r.acted),
+        confidently_wrong=sum(1 for r in every if r.found and r.sure[0] >= 0.8 and not r.is_true),
+        cured=_by_mechanism([r for r in faults if r.expected.cures], lambda r: r.asked in r.expected.cures),
+        wrong_cures=sum(1 for r in (*faults, *thin) if r.asked and r.asked not in r.expected.cures),
+        wrong_actions=sum(1 for r in controls if r.asked),
         controls=len(controls),
         calibration_error=round(error, 4),
         reliability=reliability,
@@ -182,7 +207,7 @@ def _by_mechanism(results: list[Result], holds: Callable[[Result], bool]) -> flo
 
 
 def _reliability(results: list[Result]) -> tuple[Bin, ...]:
-    first = [(r.sure[0], r.right_at(1)) for r in results if r.found]
+    first = [(r.sure[0], r.is_true) for r in results if r.found]
     found: list[Bin] = []
     for low, high in pairwise(BINS):
         inside = [(sure, right) for sure, right in first if low <= sure < high or (high == 1.0 and sure == 1.0)]

@@ -4,14 +4,19 @@ The analyzers of one workload and those of a world say findings in the same word
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from interlock.agents.analyzers import ANALYZERS, Finding, Scene
+from interlock.agents.analyzers.kinds import Claim
 from interlock.agents.analyzers.looks import look_at
 from interlock.agents.analyzers.wide import WIDE, Landscape, reach
+from interlock.agents.analyzers.wide.symptoms import records
 from interlock.agents.analyzers.world import Group, World
 from interlock.agents.diagnose import Diagnosis, conclude
 from interlock.agents.evidence import Evidence
-from interlock.agents.model import ObjectRef
+from interlock.agents.model import ObjectRef, moment
+
+REST = timedelta(days=1)
 
 
 def examine(world: Landscape, min_confidence: float) -> Diagnosis:
@@ -22,10 +27,17 @@ def examine(world: Landscape, min_confidence: float) -> Diagnosis:
         if ref not in kept:
             suffering = reach(world, ref)
             before = {s.ref for one in suffering for s in world.services_of.get(one, ())}
-            kept[ref] = suffering | before
+            kept[ref] = suffering | before | _claims(world, ref)
         return kept[ref]
 
     return conclude(findings(world), min_confidence, within)
+
+
+def _claims(world: Landscape, ref: ObjectRef) -> frozenset[ObjectRef]:
+    """The claims that wait for what a StorageClass provides."""
+    if ref.kind != "StorageClass":
+        return frozenset()
+    return frozenset(claim.ref for claim in world.every(Claim) if claim.spec.storage_class_name == ref.name)
 
 
 def findings(world: Landscape) -> Iterator[Finding]:
@@ -34,8 +46,28 @@ def findings(world: Landscape) -> Iterator[Finding]:
         if troubled(group):
             scene = Scene(look_at(world, group))
             for analyze in ANALYZERS:
-                yield from (f for f in analyze(scene) if f.cause != "none.recovered")
+                found = (_of_job(f) for f in analyze(scene) if f.cause != "none.recovered")
+                yield from (_at_rest(world, group, f) for f in found)
     yield from wide_findings(world)
+
+
+def _of_job(finding: Finding) -> Finding:
+    """What a program does wrong in a Job is the Job's failure, by the name that Jobs have for it."""
+    program = finding.object.kind == "Job" and finding.cause == "workload.crash.application-error"
+    return finding.model_copy(update={"cause": "job.failed.application"}) if program else finding
+
+
+def _at_rest(world: Landscape, group: Group, finding: Finding) -> Finding:
+    """What has had no replicas since longer than a day, by all that wrote it, is more likely meant to have none."""
+    if finding.cause != "workload.replicas.zero":
+        return finding
+    body = world.raw(type(group.workload), group.ref.namespace, group.ref.name) or {"metadata": {}}
+    written = [moment(entry.get("time")) for entry in records(body["metadata"].get("managedFields"))]
+    times = [time for time in written if time is not None]
+    if not times or world.now - max(times) < REST:
+        return finding
+    why = "nobody wrote to it since more than a day"
+    return finding.model_copy(update={"confidence": 0.45, "against": (*finding.against, why)})
 
 
 def wide_findings(world: Landscape) -> Iterator[Finding]:

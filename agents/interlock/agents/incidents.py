@@ -1,20 +1,18 @@
 """Incidents for those who read them: the command line, later the console. Reads the store, never writes it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
 from sqlmodel import Session, col, select
 
 from interlock.agents.analyzers import Finding
-from interlock.agents.database import connect, translated
-from interlock.agents.errors import IncidentNotFoundError, StoreUnavailableError
+from interlock.agents.diagnose import Diagnosis
 from interlock.agents.model import AlertStatus, IncidentState, ObjectRef, Record
+from interlock.agents.page import page
+from interlock.agents.past import PastIncident, similar
+from interlock.agents.reading import asked_for, known, reading
 from interlock.agents.rows import target_of, to_alert
-from interlock.agents.tables import AlertRow, EvidenceRow, ExecutionRow, FindingRow, IncidentRow, TimelineRow
+from interlock.agents.tables import AlertRow, EvidenceRow, FindingRow, IncidentRow, TimelineRow
 from interlock.agents.wire import parameters_of
 
 
@@ -107,6 +105,11 @@ class IncidentDetail(IncidentSummary):
     alerts: tuple[AlertView, ...]
     evidence: tuple[EvidenceView, ...]
     executions: tuple[ExecutionView, ...]
+    look_next: tuple[str, ...]
+    """Where a person looks who takes it over; nothing where all is well, or before the first look."""
+    similar: tuple[PastIncident, ...]
+    """The newest before it with the same cause on the same kind of object or with the same target; where nobody knows
+    the cause, then those with the same alerts."""
 
 
 def list_incidents(database_url: str) -> list[IncidentSummary]:
@@ -115,7 +118,7 @@ def list_incidents(database_url: str) -> list[IncidentSummary]:
     Raises:
         StoreUnavailableError: the database cannot be read.
     """
-    with _reading(database_url) as session:
+    with reading(database_url) as session:
         rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
         return [IncidentSummary(**_summary(row)) for row in rows]
 
@@ -127,10 +130,8 @@ def show_incident(database_url: str, incident_id: str) -> IncidentDetail:
         IncidentNotFoundError: there is none of this identifier.
         StoreUnavailableError: the database cannot be read.
     """
-    with _reading(database_url) as session:
-        row = session.get(IncidentRow, incident_id)
-        if row is None:
-            raise IncidentNotFoundError(f"there is no incident {incident_id}")
+    with reading(database_url) as session:
+        row = known(session, incident_id)
         evidence = session.exec(
             select(EvidenceRow).where(EvidenceRow.incident_id == incident_id).order_by(EvidenceRow.item_id)
         ).all()
@@ -142,20 +143,9 @@ def show_incident(database_url: str, incident_id: str) -> IncidentDetail:
             alerts=_alerts(session, incident_id),
             evidence=tuple(_evidence(item) for item in evidence),
             executions=_executions(session, incident_id),
+            look_next=_look_next(row),
+            similar=similar(session, row),
         )
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[Session]:
-    path = make_url(url).database
-    if url.startswith("sqlite") and path and not Path(path).exists():
-        raise StoreUnavailableError(f"there is no database at {path}")
-    engine = connect(url)
-    try:
-        with translated(), Session(engine.execution_options(reads=True)) as session:
-            yield session
-    finally:
-        engine.dispose()
 
 
 def _summary(row: IncidentRow) -> dict[str, Any]:
@@ -228,7 +218,6 @@ def _evidence(row: EvidenceRow) -> EvidenceView:
 
 
 def _executions(session: Session, incident_id: str) -> tuple[ExecutionView, ...]:
-    query = select(ExecutionRow).where(ExecutionRow.incident_id == incident_id).order_by(col(ExecutionRow.attempt))
     return tuple(
         ExecutionView(
             namespace=row.namespace,
@@ -239,5 +228,12 @@ def _executions(session: Session, incident_id: str) -> tuple[ExecutionView, ...]
             phase=row.phase,
             message=row.message,
         )
-        for row in session.exec(query)
+        for row in asked_for(session, incident_id)
     )
+
+
+def _look_next(row: IncidentRow) -> tuple[str, ...]:
+    if not row.diagnosis or row.verdict.startswith("none."):
+        return ()
+    lines = page(Diagnosis.model_validate_json(row.diagnosis), row.reason)
+    return tuple(words for heading, words in lines if heading == "look next")

@@ -1,101 +1,102 @@
-"""From alerts to incidents: asks the cluster which object an alert is about, and files it there.
+"""From alerts to incidents: asks the cluster which objects they are about, and files them all at once.
 
-The next stage is `work`. An alert that the cluster cannot be asked about now stays unhandled and is taken up again.
+The next stage is `work`. Alerts that the cluster cannot be asked about now stay unhandled and are taken up again.
 """
 
 from asyncio import to_thread
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from interlock.agents.cluster import KINDS, Reader
-from interlock.agents.correlate import candidates, has_owner, opens_nothing
-from interlock.agents.errors import AccessDeniedError
-from interlock.agents.model import Alert, IncidentState, ObjectRef, Record
-from interlock.agents.store import Store
-from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
+from interlock.agents.cluster import Reader
+from interlock.agents.correlate import candidates, opens_nothing
+from interlock.agents.fold import Placed
+from interlock.agents.model import Alert, IncidentState, ObjectRef, utc_now
+from interlock.agents.places import Map, Place
+from interlock.agents.rules import Rules
+from interlock.agents.store import Batch, Judged, Store
+from interlock.agents.topology import Topology
 
-LONGEST_CHAIN = 5
-
-
-class Place(Record):
-    """What an alert is about; `closed` says why nothing may be done there."""
-
-    target: ObjectRef
-    closed: str = ""
+FLAP = timedelta(minutes=10)
 
 
-async def take_in(store: Store, cluster: Reader, namespaces: tuple[str, ...]) -> int:
+async def take_in(
+    store: Store,
+    cluster: Reader,
+    namespaces: tuple[str, ...],
+    *,
+    rules: Rules | None = None,
+    flap: timedelta = FLAP,
+    now: datetime | None = None,
+) -> int:
     """Files all alerts that are not yet handled; returns how many.
 
     Raises:
         ClusterUnavailableError, StoreUnavailableError: the rest waits for the next time.
     """
     waiting = await to_thread(store.unhandled)
-    for identity, alert, incident in waiting:
-        if alert.status == "resolved":
-            await to_thread(_resolved, store, identity, alert, incident)
-        elif why := opens_nothing(alert):
-            await to_thread(store.dismiss, identity, alert, why)
-        elif (place := await locate(cluster, alert, namespaces)) is None:
-            await to_thread(store.dismiss, identity, alert, "its labels name no object")
-        else:
-            state: IncidentState = "recorded" if place.closed else "open"
-            await to_thread(store.attach, identity, alert, place.target, state=state, reason=place.closed)
+    if not waiting:
+        return 0
+    now = now or utc_now()
+    resolved = tuple(identity for identity, alert, _ in waiting if alert.status == "resolved")
+    firing = ((identity, alert) for identity, alert, _ in waiting if alert.status == "firing")
+    heard = [judge(identity, alert, rules or Rules(), now) for identity, alert in firing]
+    placed, topology = await _place(cluster, [one for one in heard if isinstance(one, Heard)], namespaces, now)
+    batch = Batch(tuple(one for one in heard if isinstance(one, Judged)), resolved, placed)
+    await to_thread(store.file, batch, topology, flap)
     return len(waiting)
 
 
-def _resolved(store: Store, identity: str, alert: Alert, incident: str | None) -> None:
-    if incident is None:
-        store.dismiss(identity, alert, "resolved before it was known")
-    else:
-        store.follow_resolved(identity, alert, incident)
+@dataclass(frozen=True)
+class Heard:
+    """An alert as rules make it, with the objects that it may be about, the most telling first."""
+
+    identity: str
+    series: str
+    alert: Alert
+    route: str
+    named: tuple[ObjectRef, ...]
 
 
-async def locate(cluster: Reader, alert: Alert, namespaces: tuple[str, ...]) -> Place | None:
-    """The object that the alert is about: the workload at the top of the owner chain of what its labels name.
-
-    None when the labels name nothing. Raises ClusterUnavailableError when the cluster does not answer.
-    """
-    named = candidates(alert)
-    if not named:
-        return None
-    namespace = named[0].namespace
-    if problem := await opt_in_problem(cluster, namespace, namespaces):
-        return Place(target=named[0], closed=problem)
-    for ref in named:
-        try:
-            if (top := await _top(cluster, ref)) is not None:
-                return Place(target=top)
-        except AccessDeniedError as failure:
-            return Place(target=ref, closed=f"the agents may not read it: {failure}"[:300])
-    return Place(target=named[0], closed=f"{named[0]} does not exist")
+def judge(identity: str, alert: Alert, rules: Rules, now: datetime) -> Heard | Judged:
+    """What becomes of an alert before anybody asks the cluster. Pure."""
+    seen = rules.relabelled(alert)
+    if seen is None:
+        return Judged(identity, alert.status, "relabelling drops it")
+    route, named = rules.route(seen), (*rules.about(seen), *candidates(seen))
+    why = opens_nothing(seen) or ("a route ignores it" if route == "ignore" else "")
+    if why or not named:
+        return Judged(identity, alert.status, why or "its labels name no object")
+    if (quiet := rules.quiet(seen, now)) is not None:
+        return Judged(identity, alert.status, quiet[1], quiet[0])
+    return Heard(identity, alert.series, seen, route, named)
 
 
-async def opt_in_problem(cluster: Reader, namespace: str | None, namespaces: tuple[str, ...]) -> str:
-    """Why nothing may be done in this namespace, empty when it may.
-
-    Raises:
-        ClusterUnavailableError, AccessDeniedError: it cannot be told.
-    """
-    if namespace is None:
-        return ""
-    body = await cluster.get("Namespace", namespace)
-    if body is None:
-        return f"namespace {namespace} does not exist"
-    if (body["metadata"].get("labels") or {}).get(OPT_IN_LABEL) != OPT_IN_VALUE:
-        return f"namespace {namespace} has not opted in by the label {OPT_IN_LABEL}={OPT_IN_VALUE}"
-    if namespaces and namespace not in namespaces:
-        return f"namespace {namespace} is not one that these agents act in"
-    return ""
+async def _place(
+    cluster: Reader, heard: Sequence[Heard], namespaces: tuple[str, ...], now: datetime
+) -> tuple[tuple[Placed, ...], Topology]:
+    seen = Map(cluster, namespaces)
+    topology = await seen.look((one.named[0].namespace for one in heard if one.named[0].namespace), now)
+    placed: list[Placed] = []
+    beside: dict[ObjectRef, frozenset[ObjectRef]] = {}
+    for one in heard:
+        place = await seen.locate(one.named)
+        placed.append(_placed(one, place))
+        if place.closed:  # nobody may look there, but the alert itself may say which node it is on
+            beside[place.target] = frozenset(ref for ref in one.named if ref.kind == "Node")
+    return tuple(placed), topology | Topology(rests_on=beside)
 
 
-async def _top(cluster: Reader, ref: ObjectRef) -> ObjectRef | None:
-    body = await cluster.get(ref.kind, ref.name, ref.namespace)
-    if body is None:
-        return None
-    for _ in range(LONGEST_CHAIN):
-        owners = body["metadata"].get("ownerReferences") or () if has_owner(ref) else ()
-        owner = next((o for o in owners if o.get("controller") and o.get("kind") in KINDS), None)
-        above = await cluster.get(owner["kind"], owner["name"], ref.namespace) if owner else None
-        if owner is None or above is None or above["metadata"].get("uid") != owner.get("uid"):
-            break
-        ref, body = ObjectRef(kind=owner["kind"], namespace=ref.namespace, name=owner["name"]), above
-    return ref
+def _placed(one: Heard, place: Place) -> Placed:
+    routed: IncidentState = "escalated" if one.route == "escalate" else "recorded"
+    opens_open = not place.closed and one.route == "investigate"
+    return Placed(
+        identity=one.identity,
+        series=one.series,
+        name=one.alert.name,
+        starts_at=one.alert.starts_at,
+        target=place.target,
+        severity=one.alert.labels.get("severity", ""),
+        state="open" if opens_open else "recorded" if place.closed else routed,
+        reason=place.closed or ("" if opens_open else "a route says so"),
+    )

@@ -26,6 +26,8 @@ class PayloadRefusedError(AgentError):
 
 def printable(text: str, longest: int = LONGEST_VALUE) -> str:
     """Text with control, bidirectional and unassigned characters escaped, at most `longest` characters."""
+    if len(text) <= longest and text.isprintable():
+        return text
     shown = "".join(c if c.isprintable() else _escaped(c) for c in text[:longest])
     return shown if len(shown) <= longest and len(text) <= longest else shown[: longest - 1] + "…"
 

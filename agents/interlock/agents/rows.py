@@ -15,6 +15,14 @@ def target_of(incident: IncidentRow) -> ObjectRef:
     return ObjectRef(kind=incident.target_kind, namespace=incident.target_namespace, name=incident.target_name)
 
 
+_SEVERITIES = ("", "none", "info", "warning", "error", "critical")
+
+
+def severity_rank(severity: str) -> int:
+    """How bad an alert says that it is; a word that nobody here knows is a warning."""
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else _SEVERITIES.index("warning")
+
+
 def to_alert(row: AlertRow) -> Alert:
     """The alert of a row."""
     return Alert(
@@ -43,7 +51,7 @@ def to_evidence(target: ObjectRef, rows: Sequence[EvidenceRow]) -> Evidence:
         if row.content is not None
     ]
     missing = [Missing(kind=row.kind, source=row.source, reason=row.missing) for row in rows if row.content is None]
-    items.sort(key=lambda item: int(item.id.removeprefix("E")))
+    items.sort(key=lambda item: (item.id[0], int(item.id[1:])))
     collected = max((datetime.fromisoformat(row.collected_at) for row in rows), default=datetime.min)
     return Evidence(target=target, collected_at=collected, items=tuple(items), missing=tuple(missing))
 

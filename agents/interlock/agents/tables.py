@@ -8,8 +8,16 @@ class Table(SQLModel, registry=registry()):
     """A table of the agents': one process may hold the operator's tables as well, and they share nothing."""
 
 
+class SchemaRow(Table, table=True):
+    """Which version of the agents made these tables."""
+
+    __tablename__ = "schema_version"
+
+    version: int = Field(primary_key=True)
+
+
 class AlertRow(Table, table=True):
-    """An alert by its identity, with the last word on it."""
+    """An alert by its identity, with the last word on it; `about` is its object, `held_until` the end of a silence."""
 
     __tablename__ = "alerts"
 
@@ -26,6 +34,10 @@ class AlertRow(Table, table=True):
     incident_id: str | None = Field(default=None, index=True)
     handled: bool = Field(default=False, index=True)
     note: str = ""
+    about: str = ""
+    series: str = Field(default="", index=True)
+    severity: str = ""
+    held_until: str = ""
 
 
 class DeliveryRow(Table, table=True):
@@ -41,7 +53,11 @@ class DeliveryRow(Table, table=True):
 
 
 class IncidentRow(Table, table=True):
-    """An incident: where it stands, and when it is looked at next."""
+    """An incident: where it stands, when it is looked at next, and whose step that is.
+
+    `root` is what its alerts are put down to, `blamed` the object that the last look found guilty, and `part_of` the
+    incident that it was folded into.
+    """
 
     __tablename__ = "incidents"
 
@@ -62,6 +78,21 @@ class IncidentRow(Table, table=True):
     verdict: str = ""
     confidence: float | None = None
     diagnosis: str = ""
+    holder: str = ""
+    held_until: str = ""
+    root: str = Field(default="", index=True)
+    blamed: str = Field(default="", index=True)
+    part_of: str = ""
+
+
+class WordsRow(Table, table=True):
+    """The words that an incident is found by, in lower case, each once."""
+
+    __tablename__ = "incident_words"
+
+    number: int | None = Field(default=None, primary_key=True)
+    incident_id: str = Field(unique=True)
+    words: str
 
 
 class TimelineRow(Table, table=True):
@@ -122,3 +153,14 @@ class ExecutionRow(Table, table=True):
     message: str = ""
     ended: bool = Field(default=False, index=True)
     updated_at: str
+
+
+class AnswerRow(Table, table=True):
+    """What somebody who is asked only once has answered: a model, by the digest of the whole question."""
+
+    __tablename__ = "answers"
+
+    incident_id: str = Field(primary_key=True)
+    question: str = Field(primary_key=True)
+    at: str
+    content: str

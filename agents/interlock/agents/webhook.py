@@ -1,4 +1,4 @@
-"""Where Alertmanager delivers: durable before 2xx, 503 when it cannot be, so that nothing is lost on the way.
+"""Where Alertmanager and others deliver: durable before 2xx, 503 when it cannot be, so that nothing is lost on the way.
 
 Alertmanager sends a delivery again after a 5xx and after nothing else, so every failure that may pass is a 503, and a
 429 is never said.
@@ -6,18 +6,25 @@ Alertmanager sends a delivery again after a 5xx and after nothing else, so every
 
 import hmac
 import logging
-from asyncio import to_thread
+from asyncio import timeout, to_thread
 from collections.abc import Callable
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from interlock.agents.errors import AgentError, StoreUnavailableError
+from interlock.agents.inbox import Inbox, InboxFullError
 from interlock.agents.payload import Payload, PayloadRefusedError
+from interlock.agents.rules import Rules
 from interlock.agents.store import Store
 
 PATH = "/api/v1/alertmanager"
+SOURCES = "/api/v1/alerts"
+"""Below it, by name, the senders whose mapping the rules have."""
+BODY_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 
 
@@ -62,42 +69,69 @@ class TokenFile:
 
 
 def create_app(
-    store: Store, token: TokenFile, *, body_limit: int, wake: Callable[[], None], is_ready: Callable[[], bool]
-) -> FastAPI:
-    """The HTTP side of the agents; `wake` is called after each delivery that says something new."""
-    app = FastAPI(title="Interlock agents", docs_url=None, redoc_url=None, openapi_url=None)
+    inbox: Inbox,
+    token: TokenFile,
+    *,
+    body_limit: int,
+    wake: Callable[[], None],
+    rules: Callable[[], Rules] = Rules,
+) -> Starlette:
+    """Where alerts are delivered; `wake` is called after each delivery that says something new."""
 
-    @app.post(PATH)
-    async def alertmanager(request: Request) -> Response:
+    async def take(request: Request, read: Callable[[bytes], Payload]) -> Response:
         try:
             if not token.admits(request.headers.get("authorization", "")):
                 return _refuse(401, "the bearer token is missing or wrong", {"WWW-Authenticate": "Bearer"})
-            payload = Payload.read(await _body(request, body_limit))
-            news = await to_thread(store.receive, payload)
+            with inbox.room(_size(request, body_limit)):
+                payload = read(await _body(request, body_limit))
+                news = await inbox.take(payload)
         except _BodyTooLargeError as failure:
             return _refuse(413, str(failure), {"Connection": "close"})
         except PayloadRefusedError as failure:
             return _refuse(400, str(failure))
-        except (StoreUnavailableError, TokenUnreadableError) as failure:
+        except (StoreUnavailableError, TokenUnreadableError, InboxFullError) as failure:
             _log.warning("a delivery could not be taken: %s", failure)
             return _refuse(503, str(failure))
         if news:
             wake()
         return JSONResponse({"alerts": len(payload.alerts), "new": news})
 
-    @app.get("/livez")
-    async def livez() -> Response:
+    async def alertmanager(request: Request) -> Response:
+        return await take(request, Payload.read)
+
+    async def source(request: Request) -> Response:
+        known = rules().sources.get(request.path_params["name"])
+        return await take(request, known.read if known is not None else _unknown)
+
+    return Starlette(
+        routes=[Route(PATH, alertmanager, methods=["POST"]), Route(f"{SOURCES}/{{name}}", source, methods=["POST"])]
+    )
+
+
+def health(store: Store, is_ready: Callable[[], bool]) -> list[Route]:
+    """What the kubelet asks."""
+
+    async def livez(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(_: Request) -> Response:
         try:
             await to_thread(store.ping)
         except StoreUnavailableError as failure:
             return _refuse(503, str(failure))
         return JSONResponse({"status": "ok"}) if is_ready() else _refuse(503, "starting or stopping")
 
-    return app
+    return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+def _unknown(_: bytes) -> Payload:
+    raise PayloadRefusedError("there is no such source in the rules")
+
+
+def _size(request: Request, limit: int) -> int:
+    """How many bytes a body will have at most."""
+    declared = request.headers.get("content-length", "")
+    return min(int(declared), limit) if declared.isdecimal() else limit
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -105,10 +139,14 @@ async def _body(request: Request, limit: int) -> bytes:
     if declared.isdigit() and int(declared) > limit:
         raise _BodyTooLargeError(f"the body has {declared} bytes, more than {limit}")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _BodyTooLargeError(f"the body has more than {limit} bytes")
+    try:
+        async with timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise _BodyTooLargeError(f"the body has more than {limit} bytes")
+    except TimeoutError as late:
+        raise InboxFullError(f"the body did not come within {BODY_SECONDS:g} seconds") from late
     return bytes(body)
 
 

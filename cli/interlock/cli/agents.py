@@ -21,7 +21,7 @@ def run() -> None:
     """Run the agents until SIGTERM or Ctrl-C, with settings from the environment.
 
     Each setting is a variable INTERLOCK_AGENTS_<NAME>: KUBECONFIG (none: the pod's own account), DATABASE_URL, HOST,
-    PORT, TOKEN_FILE (the webhook's bearer token), PROMETHEUS_URL, MIN_CONFIDENCE.
+    PORT, TOKEN_FILE (the webhook's bearer token), PROMETHEUS_URL, MIN_CONFIDENCE, LLM__PROVIDER (docs/models.md).
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(serve(AgentSettings()))

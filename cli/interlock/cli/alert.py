@@ -14,6 +14,7 @@ import typer
 
 from interlock.cli.errors import CommandError, UsageError
 from interlock.cli.screen import as_json, say
+from interlock.crds.types import rfc3339
 
 app = typer.Typer(no_args_is_help=True, help="Simulate alerts.", rich_markup_mode=None)
 _UNSET = "0001-01-01T00:00:00Z"
@@ -45,7 +46,7 @@ def send(
             --token-file webhook-token
     """
     labels = {"alertname": name, **_pairs("--label", label)}
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = rfc3339(datetime.now(UTC))
     body = payload(labels, _pairs("--annotation", annotation), starts_at or now, now if resolved else None)
     if show:
         as_json(body)

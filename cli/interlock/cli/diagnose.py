@@ -1,6 +1,7 @@
-"""`interlock diagnose DIR`: what is wrong in a snapshot, by rules alone, and what would be proposed.
+"""`interlock diagnose DIR|--alert …`: what is wrong, by rules alone, and what would be proposed.
 
-Nothing is asked of a cluster and nothing in a snapshot is executed. A folder of snapshots is read by several processes.
+Of a snapshot, where nothing is asked of a cluster and nothing in it is executed, or of what a live alert is about,
+under the caller's own identity. A folder of snapshots is read by several processes.
 """
 
 import json
@@ -20,15 +21,19 @@ from interlock.agents.diagnose import Diagnosis
 from interlock.agents.evidence import Evidence
 from interlock.agents.evidence.snapshot import Snapshot, SnapshotError, cases, is_snapshot
 from interlock.agents.examine import evidence_about, examine
+from interlock.agents.fitness import objection
 from interlock.agents.model import ObjectRef
+from interlock.agents.page import page
 from interlock.agents.propose import Choice, Nothing, choose, newest
 from interlock.cli.errors import CommandError, UsageError
+from interlock.cli.options import Context, Kubeconfig, connect
 from interlock.cli.screen import as_json, console, fields, say
+from interlock.cli.survey import survey
 from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
 from interlock.runbooks.loading import load_catalogue
 
-app = typer.Typer(help="Say what is wrong in a snapshot.", rich_markup_mode=None)
+app = typer.Typer(help="Say what is wrong in a snapshot, or around a live alert.", rich_markup_mode=None)
 MIN_CONFIDENCE = 0.5
 LEAST_SHOWN = 0.2
 MOST_SHOWN = 5
@@ -45,12 +50,20 @@ class Form(StrEnum):
 
 
 @app.command()
-def diagnose(
-    folder: Annotated[Path, typer.Argument(help="A snapshot, or a folder of snapshots.", metavar="DIR")],
+def diagnose(  # noqa: PLR0917 - options of a command line
+    folder: Annotated[
+        Path | None, typer.Argument(help="A snapshot, or a folder of snapshots.", metavar="[DIR]")
+    ] = None,
+    alert: Annotated[
+        str, typer.Option("--alert", help="Labels of an alert, NAME=VALUE,…, instead of DIR: looks at the cluster.")
+    ] = "",
+    prometheus: Annotated[str, typer.Option("--prometheus", help="With --alert: URL of a Prometheus to ask.")] = "",
     output: Annotated[Form, typer.Option("--output", "-o", help="For people, or for a machine.")] = Form.text,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Processes for a folder.")] = 1,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Say what is wrong in a snapshot, and which runbook would be proposed.
+    """Say what is wrong in a snapshot or around a live alert, and which runbook would be proposed.
 
     A snapshot is a directory with a file snapshot.json (see `interlock snapshot`); a directory without one is taken for
     a folder of snapshots. Not sure is said as an empty list of hypotheses.
@@ -58,7 +71,13 @@ def diagnose(
     \b
         interlock diagnose ./incident-4711
         interlock diagnose ./incidents --jobs 4 --output jsonl
+        interlock diagnose --alert alertname=KubePodNotReady,namespace=shop,pod=web-7d9f-x2x4k
     """
+    if (folder is None) == (not alert):
+        raise UsageError("DIR or --alert, one of them", "Take a snapshot: interlock snapshot NAMESPACE --out DIR")
+    if folder is None:
+        _show(_live(labels_of(alert), context, kubeconfig, prometheus), output, alert)
+        return
     if not folder.is_dir():
         raise UsageError(f"DIR: {folder} is no directory", "Take one: interlock snapshot NAMESPACE --out DIR")
     if is_snapshot(folder):
@@ -81,19 +100,50 @@ def _one(folder: Path, output: Form) -> None:
     if unknown:
         shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         console(error=True).print(f"note: ignored {safe_message(shown)}", soft_wrap=True)
+    _show(answer, output, folder.resolve().name)
+
+
+def _show(answer: Answer, output: Form, name: str) -> None:
     match output:
         case Form.json:
             as_json(_exact(answer))
         case Form.jsonl:
-            _line({"case": folder.resolve().name, **answer})
+            _line({"case": name, **answer})
         case Form.text:
             _text(answer)
 
 
+def labels_of(alert: str) -> dict[str, str]:
+    """The labels of an alert as they are written on the command line.
+
+    Raises:
+        UsageError: they are not of the form, or name no namespace.
+    """
+    pairs = [pair.partition("=") for pair in alert.split(",")]
+    labels = {name.strip(): value.strip() for name, _, value in pairs}
+    if not all(name and equals for name, equals, _ in pairs) or not labels.get("namespace"):
+        raise UsageError(f"--alert: {alert!r} is no list of labels with a namespace", "Write NAME=VALUE,namespace=shop")
+    return labels
+
+
+def _live(labels: Mapping[str, str], context: str, kubeconfig: str, prometheus: str) -> Answer:
+    """What is wrong where an alert with these labels is, as far as the caller may see it."""
+
+    def note(line: str) -> None:
+        console(error=True).print(f"note: not collected: {safe_message(line, 300)}", soft_wrap=True)
+
+    found = survey(connect(context, kubeconfig), labels["namespace"], note, prometheus=prometheus)
+    kept = found.papers.get("alerts")
+    others = kept.get("alerts") if isinstance(kept, dict) else None
+    alert: Answer = {"status": "firing", "labels": dict(labels), "annotations": {}}
+    found.papers["alerts"] = {"alerts": [alert, *(others if isinstance(others, list) else ())]}
+    return judged(Landscape(found))
+
+
 def _exact(answer: Answer) -> Answer:
-    """The answer for a machine, without the sentences for people."""
+    """The answer for a machine, without what is for people."""
     hypotheses = [{key: part for key, part in one.items() if key != "summary"} for one in answer["hypotheses"]]
-    return {**answer, "hypotheses": hypotheses}
+    return {key: part for key, part in answer.items() if key != "page"} | {"hypotheses": hypotheses}
 
 
 def _many(folders: Iterable[Path], output: Form, jobs: int) -> int:
@@ -152,13 +202,18 @@ def answered(folder: Path) -> tuple[Answer, tuple[str, ...]]:
         SnapshotError: a file of it cannot be read.
     """
     snapshot = Snapshot(folder)
-    world = Landscape(snapshot)
+    return judged(Landscape(snapshot)), snapshot.unknown()
+
+
+def judged(world: Landscape) -> Answer:
+    """What is wrong in what was collected, and what would be proposed, as JSON."""
     diagnosis = examine(world, MIN_CONFIDENCE)
-    answer = {
+    choice = proposed(world, diagnosis)
+    return {
         "hypotheses": [_hypothesis(finding) for finding in shown(diagnosis)],
-        "proposal": _proposal(proposed(world, diagnosis)),
+        "proposal": _proposal(choice),
+        "page": list(page(diagnosis, choice.why)) if choice is not None and choice.handover else [],
     }
-    return answer, snapshot.unknown()
 
 
 def _hypothesis(finding: Finding) -> Answer:
@@ -189,7 +244,7 @@ def proposed(world: Landscape, diagnosis: Diagnosis) -> Choice | None:
     best = diagnosis.best
     target = best.object if best is not None else ObjectRef(kind="Namespace", namespace=None, name=_namespace(world))
     evidence = evidence_about(world, diagnosis) or Evidence(target=target, collected_at=world.now)
-    choice = choose(diagnosis, evidence, _catalogue())
+    choice = choose(diagnosis, evidence, _catalogue(), land=world, objection=objection)
     return None if isinstance(choice, Nothing) else choice
 
 
@@ -228,3 +283,4 @@ def _text(answer: Answer) -> None:
         given = "".join(f" {name}={value}" for name, value in proposal["parameters"].items())
         target = proposal["target"]
         say(f"Proposal: {proposal['runbook']} on {target['kind']} {target['name']}{given}")
+    fields((f"   {heading}", safe_message(words, LONGEST_EXCERPT)) for heading, words in answer["page"])

@@ -11,16 +11,17 @@ from datetime import UTC, datetime
 
 from interlock.cli.cluster import Cluster, Object, runbooks_path
 from interlock.cli.errors import CommandError, Refused
-from interlock.cli.executions import duration
-from interlock.cli.manifests import Manifest, named, shipped
+from interlock.cli.manifests import Manifest, named
 from interlock.cli.runbooks import parsed
+from interlock.cli.spans import duration
+from interlock.crds.grants import needed
+from interlock.crds.manifests import documents
 from interlock.crds.names import (
     AGENTS_USER,
     OPERATOR_ACCOUNT,
     OPERATOR_USER,
     OPT_IN_LABEL,
     OPT_IN_VALUE,
-    RUNNERS_GROUP,
     RUNNERS_NAMESPACE,
     SYSTEM_NAMESPACE,
     runner_account,
@@ -28,12 +29,11 @@ from interlock.crds.names import (
 from interlock.crds.powers import (
     AGENTS_GROUPS,
     AGENTS_MUST_NOT,
-    EVERY_ACCOUNT,
     OPERATOR_GROUPS,
     OPERATOR_MUST_NOT,
     Right,
 )
-from interlock.crds.runbook import PolicyRule, Runbook
+from interlock.crds.runbook import Runbook
 from interlock.crds.types import API_VERSION
 
 INSTALL = "interlock install --context NAME"
@@ -65,7 +65,7 @@ def examine(cluster: Cluster, prometheus_url: str = "") -> Iterator[Finding]:
 
 def _manifests(cluster: Cluster) -> Iterator[Finding]:
     """Definitions, roles, policies and bindings are there, and are what this version ships."""
-    wanted = [*shipped("crds"), *(m for m in shipped("install") if m["kind"] != "Guardrail")]
+    wanted = [*documents("crds"), *(m for m in documents("install") if m["kind"] != "Guardrail")]
     for kind in dict.fromkeys(m["kind"] for m in wanted):
         flaws = [flaw for m in wanted if m["kind"] == kind and (flaw := _flaw(cluster, m))]
         count = sum(m["kind"] == kind for m in wanted)
@@ -177,27 +177,14 @@ def _runbook(cluster: Cluster, body: Object, namespaces: list[str]) -> Iterator[
 
 def _grants(cluster: Cluster, runbook: Runbook, namespace: str) -> Finding:
     account = runner_account(runbook.spec.family, namespace)
-    user = f"system:serviceaccount:{RUNNERS_NAMESPACE}:{account}"
-    wanted = [right for rule in runbook.spec.permissions for right in _rights_of(rule, namespace)]
-    missing = [str(r) for r in wanted if not allowed(cluster, user, (RUNNERS_GROUP, *EVERY_ACCOUNT), r)]
-    mint = Right("create", "serviceaccounts", namespace=RUNNERS_NAMESPACE, name=account, subresource="token")
-    if not allowed(cluster, OPERATOR_USER, (), mint):
-        missing.insert(0, f"the operator may not mint tokens of {account}")
+    wanted = needed(runbook, namespace)
+    missing = [str(grant) for grant in wanted if not allowed(cluster, grant.user, grant.groups, grant.right)]
     if cluster.find(f"/api/v1/namespaces/{RUNNERS_NAMESPACE}/serviceaccounts/{account}") is None:
         missing.insert(0, f"its account {account} is missing")
     subject = f"{runbook.metadata.name} in {namespace}"
     fix = f"interlock runbook publish {runbook.metadata.name} --grant {namespace}"
     says = "not granted: " + "; ".join(missing) if missing else "granted"
     return Finding(subject, not missing, says, fix if missing else "")
-
-
-def _rights_of(rule: PolicyRule, namespace: str) -> Iterator[Right]:
-    for group in rule.api_groups:
-        for resource in rule.resources:
-            kind, _, subresource = resource.partition("/")
-            for verb in rule.verbs:
-                for name in rule.resource_names or [""]:
-                    yield Right(verb, kind, group, namespace, name, subresource)
 
 
 def _prometheus(url: str) -> Finding:

@@ -1,5 +1,6 @@
 """`interlock doctor`: what is missing or wrong in this installation, and the way out."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from interlock.cli.diagnosis import examine
 from interlock.cli.options import Context, Format, Kubeconfig, connect
 from interlock.cli.running import running
 from interlock.cli.screen import Output, as_json, say, table
+from interlock.cli.trusting import trust
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,11 +25,12 @@ def doctor(
     """Say what is missing or wrong in an installation, and the way out; exit code 1 if anything is.
 
     Looks, as the caller, at definitions, policies, roles, accounts, the operator's Lease, guardrails, runbooks and
-    what they are granted, at versions (Kubernetes 1.32 or later), workloads and the archive. Asks the API server's
-    authorizer whether the agents can do anything but ask, and the operator what it must. Changes nothing.
+    what they are granted, at whom the operator trusts and which attestations expire soon, at versions (Kubernetes 1.32
+    or later), workloads and the archive. Asks the API server's authorizer whether the agents can do anything but ask,
+    and the operator what it must. Changes nothing.
     """
     cluster = connect(context, kubeconfig)
-    findings = [*examine(cluster, prometheus), *running(cluster)]
+    findings = [*examine(cluster, prometheus), *trust(cluster, datetime.now(UTC)), *running(cluster)]
     wrong = [finding for finding in findings if not finding.ok]
     shown = wrong if quiet else findings
     if output is Output.json:

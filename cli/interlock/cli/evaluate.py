@@ -30,7 +30,7 @@ def evaluate(
     """Say how right the diagnosis is on a library of cases.
 
     Each case is a snapshot with a file expected.json: {"mechanism": …, "flavour": "fault|herring|thin|control",
-    "split": "tune|held-out", "causes": […], "object": {"kind": …, "name": …}}.
+    "split": "tune|held-out", "causes": […], "object": {"kind": …, "name": …}, "cures": [family of runbooks, …]}.
 
     \b
         interlock eval ./cases --jobs 4
@@ -77,9 +77,9 @@ def judged(folder: Path) -> Result:
     expected = Expectation.read(folder)
     world = Landscape(Snapshot(folder))
     world.load()
-    began = time.perf_counter()
+    began = time.process_time()
     diagnosis = examine(world, MIN_CONFIDENCE)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     choice = proposed(world, diagnosis)
-    acted = choice is not None and not choice.handover
-    return result(folder.name, expected, world, shown(diagnosis), acted=acted, seconds=seconds)
+    asked = choice.family if choice is not None and not choice.handover else ""
+    return result(folder.name, expected, world, shown(diagnosis), asked=asked, seconds=seconds)

@@ -4,26 +4,27 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli.cluster import Cluster, executions_path
-from interlock.cli.errors import UsageError, as_usage
-from interlock.cli.executions import age, read_execution, seen
+from interlock.cli.cluster import executions_path
+from interlock.cli.errors import as_usage
+from interlock.cli.executions import read_execution, seen
 from interlock.cli.follow import follow
+from interlock.cli.granting import demand_granted
 from interlock.cli.journal_view import show_journal
 from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
 from interlock.cli.plan_view import show_plan
-from interlock.cli.requests import fresh_name, parameters
+from interlock.cli.requests import aimed_at, fresh_name, parameters
 from interlock.cli.runbooks import pinned, published
 from interlock.cli.screen import Output, as_json, say, table
-from interlock.crds.execution import TERMINAL, Reason, RunbookExecutionSpec, RunbookRef, Target, new_execution
+from interlock.cli.spans import age
+from interlock.crds.execution import TERMINAL, Reason, RunbookExecutionSpec, RunbookRef, new_execution
 from interlock.crds.names import SYSTEM_NAMESPACE
-from interlock.crds.runbook import Runbook
 
 HELP = """
 Ask for a runbook, and watch what comes of it.
 
 \b
     interlock execution list -A
-    interlock execution request rollback-deployment-1.0.0 -n shop \\
+    interlock execution request rollback-deployment-1.1.0 -n shop \\
         --target Deployment/checkout --reason "1.5.0 crashes at its start" --watch
     interlock execution watch NAME -n shop
 
@@ -117,7 +118,7 @@ def request(
     """Ask for a runbook as yourself; the operator plans it, and somebody else approves."""
     cluster = connect(context, kubeconfig, namespace)
     found = published(cluster, runbook)
-    aim = _target(cluster, found, target)
+    aim = aimed_at(cluster, found, target)
     with as_usage("--reason"):
         spec = RunbookExecutionSpec(
             runbook=RunbookRef(name=runbook, digest=found.digest()),
@@ -127,6 +128,7 @@ def request(
             requested_by=cluster.whoami(),
             dry_run=dry_run,
         )
+    demand_granted(cluster, found, aim.namespace)
     place = aim.namespace or SYSTEM_NAMESPACE
     name = fresh_name(found, aim)
     created = cluster.create(executions_path(place), new_execution(name=name, namespace=place, spec=spec))
@@ -137,16 +139,3 @@ def request(
         say(f"its plan, once there is one: kubectl interlock plan {name} -n {place}")
     if watch_ and follow(connect(context, kubeconfig, place), name) not in TERMINAL:
         raise typer.Exit(1)
-
-
-def _target(cluster: Cluster, runbook: Runbook, text: str) -> Target:
-    kind, _, name = text.partition("/")
-    known = {item.kind.lower(): item for item in runbook.spec.targets}
-    if not name or kind.lower() not in known:
-        kinds = ", ".join(item.kind for item in runbook.spec.targets)
-        raise UsageError(f"--target: {text!r} is not KIND/NAME of a kind that this runbook is for", f"Kinds: {kinds}.")
-    found = known[kind.lower()]
-    manifest = {"apiVersion": found.api_version, "kind": found.kind, "metadata": {"name": name}}
-    namespace = cluster.namespace if "/namespaces/" in cluster.path_of(manifest) else None
-    with as_usage("--target"):
-        return Target(api_version=found.api_version, kind=found.kind, namespace=namespace, name=name)

@@ -1,7 +1,6 @@
 """Executions as the command line reads them: one by its name, with a complaint that helps where there is none."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -9,6 +8,7 @@ from interlock.cli.cluster import Cluster, Object, executions_path
 from interlock.cli.errors import CommandError, Refused
 from interlock.crds.execution import Plan, RunbookExecution
 from interlock.crds.journal import broken_at, genesis, head
+from interlock.crds.names import AUDIT_FINALIZER
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Seen:
         return broken_at(self.start, self.execution.journal)
 
 
+def is_held(body: Object) -> bool:
+    """Whether an execution still carries the operator's finalizer: it is not archived yet."""
+    return AUDIT_FINALIZER in (body["metadata"].get("finalizers") or ())
+
+
 def read_execution(cluster: Cluster, name: str) -> Seen:
     """The execution of that name in the cluster's namespace.
 
@@ -81,17 +86,3 @@ def seen(body: Object) -> Seen:
         name = body["metadata"]["name"]
         way_out = "The cluster's definitions and this command line differ in version: see `interlock doctor`."
         raise CommandError(f"execution {name}: {where}: {first['msg']}", way_out) from wrong
-
-
-def age(time: str, now: datetime | None = None) -> str:
-    """How long ago it was, as kubectl says it: 42s, 5m, 3h, 2d."""
-    return duration(((now or datetime.now(UTC)) - datetime.fromisoformat(time)).total_seconds())
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its largest unit."""
-    whole = max(0, int(seconds))
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if whole >= 2 * length:
-            return f"{whole // length}{unit}"
-    return f"{whole}s"

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from interlock.cli.errors import UsageError
-from interlock.cli.manifests import print_yaml, shipped
+from interlock.cli.manifests import print_yaml
 from interlock.cli.options import Kubeconfig
 from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all, interlock
 from interlock.cli.screen import say
+from interlock.crds.manifests import documents
 from interlock.crds.names import SYSTEM_NAMESPACE
 
 app = typer.Typer(rich_markup_mode=None)
@@ -37,7 +38,7 @@ def install(
     """
     if show:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
-        print_yaml([namespace, *shipped("crds"), *shipped("install")])
+        print_yaml([namespace, *documents("crds"), *documents("install")])
         return
     if not context:
         raise UsageError("--context must name the cluster", "See `kubectl config get-contexts`.")

@@ -9,6 +9,7 @@ from interlock.cli import limits as binding
 from interlock.cli.cluster import Cluster, executions_path
 from interlock.cli.errors import CommandError
 from interlock.cli.executions import Seen, read_execution
+from interlock.cli.granting import demand_granted
 from interlock.cli.journal_view import as_data, show_journal
 from interlock.cli.lazy import Root
 from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
@@ -82,6 +83,7 @@ def approve(
     found = read_execution(cluster, name)
     decisions.demand_offered(found)
     _show_plan(cluster, found)
+    _demand_granted(cluster, found)
     if not yes:
         _ask(f"Approve this plan as {cluster.whoami()}?")
     who = decisions.decide(cluster, found, "Approve", found.plan.digest, comment)
@@ -107,6 +109,7 @@ def break_glass(
     found = read_execution(cluster, name)
     decisions.demand_offered(found)
     _show_plan(cluster, found)
+    _demand_granted(cluster, found)
     if not yes:
         _ask(f"Break the glass as {cluster.whoami()}, approving your own request? An alarm is raised.")
     who = decisions.decide(cluster, found, "BreakGlass", found.plan.digest, reason)
@@ -195,6 +198,7 @@ def amend(
     found = read_execution(cluster, name)
     runbook = amending.runbook_of(cluster, found)
     spec = amending.amended(found, runbook, values, reason, cluster.whoami())
+    demand_granted(cluster, runbook, spec.target.namespace)
     place = found.execution.namespace
     body = new_execution(name=fresh_name(runbook, spec.target), namespace=place, spec=spec)
     cluster.create(executions_path(place), body, dry_run=True)
@@ -257,6 +261,13 @@ def _show_plan(cluster: Cluster, found: Seen) -> None:
     if runbook is None:
         say("What steps wait for, and what a failure means, is not shown: you may not read the runbook that was asked")
         say("for (that takes interlock-auditor, bound everywhere), or it is not published with that content any more.")
+
+
+def _demand_granted(cluster: Cluster, found: Seen) -> None:
+    """Raises CommandError where what was granted when the plan was made is granted no more, as far as one may know."""
+    runbook = pinned(cluster, found.execution.spec.runbook)
+    if runbook is not None:
+        demand_granted(cluster, runbook, found.execution.spec.target.namespace)
 
 
 def _answer(verdict: decisions.Verdict, name: str, place: tuple[str, str, str], comment: str, yes: bool) -> None:

@@ -40,12 +40,15 @@ class Interlock(Root):
 
     deferred = {  # noqa: RUF012 - typer takes a class, not an instance
         "demo": ("interlock.cli.demo.command", "Watch an alert become an approved, verified fix, on a lab of its own."),
+        "drill": ("interlock.cli.drill.command", "Break many things at once on a lab, and see each cured or left."),
         "lab": ("interlock.lab.commands:lab_app", "A local Kubernetes to try it on, and faults to inject."),
         "install": ("interlock.cli.install", "Put definitions, roles and policies on a cluster."),
         "uninstall": ("interlock.cli.uninstall", "End what is under way, and take Interlock off a cluster."),
         "doctor": ("interlock.cli.doctor", "Say what is missing or wrong in an installation, and the way out."),
         "namespace": ("interlock.cli.namespace", "Opt namespaces in to remediation."),
         "runbook": ("interlock.cli.runbook", "Look at runbooks, judge and publish them."),
+        "catalogue": ("interlock.cli.catalogue.command", "Runbooks as one signed whole: install and upgrade them."),
+        "key": ("interlock.cli.key", "Keys that attest vettings and sign catalogues."),
         "execution": ("interlock.cli.execution", "Ask for a runbook, and watch what comes of it."),
         "incident": ("interlock.cli.incident", "What the agents make of the alerts."),
         "diagnose": ("interlock.cli.diagnose", "Say what is wrong in a snapshot, and what would be proposed."),

@@ -9,18 +9,12 @@ import yaml
 
 from interlock.cli.cluster import Cluster
 from interlock.cli.errors import CommandError, Refused
-from interlock.crds.manifests import Manifests, resources
 from interlock.runbooks import rbac
 
 Manifest = dict[str, Any]
 Progress = Callable[[str], None]
 _QUOTA_SECONDS = 90
 COUNTED = "count/runbookexecutions.interlock.dev"
-
-
-def shipped(kind: Manifests) -> list[Manifest]:
-    """The manifests of that kind, in the order in which they are applied."""
-    return [document for path in resources(kind) for document in yaml.safe_load_all(path.read_text()) if document]
 
 
 def named(manifest: Manifest) -> str:
@@ -55,6 +49,15 @@ def opt_in(cluster: Cluster, namespace: str, progress: Progress) -> None:
         ValueError: Interlock never acts in this namespace.
     """
     apply_all(cluster, rbac.opt_in(namespace), progress)
+    await_count(cluster, namespace)
+
+
+def await_count(cluster: Cluster, namespace: str) -> None:
+    """Waits until the API server counts executions in a namespace that is opted in.
+
+    Raises:
+        CommandError: the quota's count does not come.
+    """
     path = f"/api/v1/namespaces/{namespace}/resourcequotas/interlock"
     deadline = time.monotonic() + _QUOTA_SECONDS
     while COUNTED not in ((cluster.get(path).get("status") or {}).get("used") or {}):

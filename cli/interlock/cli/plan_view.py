@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from interlock.cli import screen
-from interlock.cli.executions import Seen, duration
+from interlock.cli.executions import Seen
+from interlock.cli.spans import duration
 from interlock.cli.step_view import step_terms, whole_terms
 from interlock.cli.text import safe, safe_lines
 from interlock.crds.execution import Change, PlannedStep, Reason

@@ -14,9 +14,11 @@ from typing import Any
 from interlock.cli.cluster import Cluster, Object, executions_path
 from interlock.cli.diagnosis import leader, opted_in
 from interlock.cli.errors import CommandError, Refused
-from interlock.cli.manifests import Manifest, Progress, shipped
+from interlock.cli.executions import is_held
+from interlock.cli.manifests import Manifest, Progress
 from interlock.cli.releases import definitions, interlock
 from interlock.crds.execution import TERMINAL
+from interlock.crds.manifests import documents
 from interlock.crds.names import AUDIT_FINALIZER, CLOSED, OPT_IN_LABEL, RUNNERS_NAMESPACE
 from interlock.lab import LabError
 from interlock.lab.helm import Helm, Release
@@ -62,7 +64,7 @@ def held(cluster: Cluster) -> list[Held]:
     if cluster.find(executions_path()) is None:
         return []
     found = cluster.items(executions_path())
-    return [Held(body) for body in found if AUDIT_FINALIZER in (body["metadata"].get("finalizers") or ())]
+    return [Held(body) for body in found if is_held(body)]
 
 
 def close(cluster: Cluster) -> None:
@@ -115,7 +117,7 @@ def remove(cluster: Cluster, helm: Helm, progress: Progress, *, kinds: bool) -> 
         CommandError: something is refused.
     """
     _uninstall(helm, interlock(), progress)
-    for manifest in reversed(shipped("install")):
+    for manifest in reversed(documents("install")):
         if manifest["kind"] not in ("Namespace", "Guardrail"):
             _delete_if_served(cluster, manifest)
     progress("what was granted to runners, and the namespaces' consent")
@@ -123,7 +125,7 @@ def remove(cluster: Cluster, helm: Helm, progress: Progress, *, kinds: bool) -> 
         delete(cluster, path)
     if kinds:
         _uninstall(helm, definitions(), progress)
-        for manifest in shipped("crds"):
+        for manifest in documents("crds"):
             _delete_if_served(cluster, manifest)
 
 

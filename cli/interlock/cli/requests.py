@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Iterable, Mapping
 
-from interlock.cli.errors import UsageError
+from interlock.cli.cluster import Cluster
+from interlock.cli.errors import UsageError, as_usage
 from interlock.crds.execution import Target
 from interlock.crds.parameters import ParameterRefused, parse_parameters
 from interlock.crds.runbook import Runbook
@@ -35,3 +36,21 @@ def parameters(runbook: Runbook, option: str, given: Iterable[str], before: Mapp
     except ParameterRefused as refused:
         raise UsageError(f"{option}: {refused}", f"See `interlock runbook show {runbook.metadata.name}`.") from refused
     return values
+
+
+def aimed_at(cluster: Cluster, runbook: Runbook, text: str) -> Target:
+    """What KIND/NAME stands for, in the caller's namespace unless the kind has none.
+
+    Raises:
+        UsageError: the runbook is not for such a kind, or the name is none.
+    """
+    kind, _, name = text.partition("/")
+    known = {item.kind.lower(): item for item in runbook.spec.targets}
+    if not name or kind.lower() not in known:
+        kinds = ", ".join(item.kind for item in runbook.spec.targets)
+        raise UsageError(f"--target: {text!r} is not KIND/NAME of a kind that this runbook is for", f"Kinds: {kinds}.")
+    found = known[kind.lower()]
+    manifest = {"apiVersion": found.api_version, "kind": found.kind, "metadata": {"name": name}}
+    namespace = cluster.namespace if "/namespaces/" in cluster.path_of(manifest) else None
+    with as_usage("--target"):
+        return Target(api_version=found.api_version, kind=found.kind, namespace=namespace, name=name)

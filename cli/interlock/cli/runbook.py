@@ -1,18 +1,31 @@
 """`interlock runbook`: look at runbooks, judge them, publish them, and see what they would be granted."""
 
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from interlock.cli.cluster import runbooks_path
+from interlock.cli.attest import sign, verify
+from interlock.cli.attesting import Attested, append, read_lines, with_attestations
+from interlock.cli.cluster import executions_path, runbooks_path
 from interlock.cli.errors import UsageError
+from interlock.cli.executions import read_execution
+from interlock.cli.follow import follow
+from interlock.cli.lazy import Root
 from interlock.cli.manifests import apply_all, print_yaml
-from interlock.cli.options import Context, Format, Kubeconfig, connect
-from interlock.cli.runbooks import catalogue, from_names, grants, manifest, parsed, published
+from interlock.cli.options import Context, Format, Kubeconfig, Namespace, connect
+from interlock.cli.plan_view import show_plan
+from interlock.cli.requests import aimed_at, fresh_name, parameters
+from interlock.cli.runbooks import catalogue, chosen, from_names, grants, manifest, parsed, published
 from interlock.cli.screen import Output, as_json, fields, say, table
+from interlock.crds.execution import Reason, RunbookExecutionSpec, RunbookRef, new_execution
+from interlock.crds.names import SYSTEM_NAMESPACE
 from interlock.crds.runbook import Runbook
+from interlock.runbooks.explain import explain as explained
 from interlock.runbooks.lint import lint as findings
 from interlock.runbooks.loading import Loaded
+from interlock.runbooks.skeleton import begin
 
 HELP = """
 Look at runbooks, judge and publish them.
@@ -20,10 +33,25 @@ Look at runbooks, judge and publish them.
 \b
     interlock runbook list                                  what ships with Interlock
     interlock runbook show rollback-deployment              what one does, and its page for the on-call
+    interlock runbook new restart-cache                     begin one of your own
     interlock runbook lint my-runbooks/                     what is wrong with yours
+    interlock runbook vet my-runbooks/                      try them on a real API server
+    interlock runbook sign my-runbooks/ --vetting … --key … attest what passed
     interlock runbook publish --catalogue --grant shop      put them on a cluster, allowed to act in shop
 """
-app = typer.Typer(no_args_is_help=True, help=HELP, rich_markup_mode=None)
+
+
+class RunbookGroup(Root):
+    """The commands on runbooks; vetting, which needs operator and lab, is imported when it is called."""
+
+    deferred = {  # noqa: RUF012 - typer takes a class, not an instance
+        "vet": ("interlock.cli.vetting.command", "Try runbooks on a real API server, before they are trusted."),
+    }
+
+
+app = typer.Typer(cls=RunbookGroup, no_args_is_help=True, help=HELP, rich_markup_mode=None)
+app.command()(sign)
+app.command()(verify)
 
 Paths = Annotated[
     list[str] | None, typer.Argument(help="Files, folders, or names of the catalogue.", metavar="RUNBOOK...")
@@ -76,7 +104,7 @@ def show(
 @app.command()
 def lint(runbooks: Paths = None, output: Format = Output.table) -> None:
     """Say what is wrong with runbooks, with file, line and the way out; exit code 1 if anything is."""
-    loaded = _chosen(runbooks, everything=False)
+    loaded = chosen(runbooks, everything=False)
     problems = [problem for item in loaded for problem in findings(item)]
     if output is Output.json:
         shown = [{**vars(problem), "path": str(problem.path)} for problem in problems]
@@ -92,7 +120,7 @@ def lint(runbooks: Paths = None, output: Format = Output.table) -> None:
 @app.command()
 def digest(runbooks: Paths = None, output: Format = Output.table) -> None:
     """The digests that executions pin."""
-    found = {item.runbook.metadata.name: item.runbook.digest() for item in _chosen(runbooks, everything=False)}
+    found = {item.runbook.metadata.name: item.runbook.digest() for item in chosen(runbooks, everything=False)}
     if output is Output.json:
         as_json(found)
     else:
@@ -100,26 +128,86 @@ def digest(runbooks: Paths = None, output: Format = Output.table) -> None:
 
 
 @app.command()
-def publish(
+def new(
+    family: Annotated[str, typer.Argument(help="What it will do, as verb-object: restart-cache.", metavar="FAMILY")],
+    folder: Annotated[Path | None, typer.Option("--dir", help="Where; by default a folder of that name here.")] = None,
+) -> None:
+    """Begin a runbook: a folder with a small one that lints and vets as it is, to be changed into yours."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?", family):
+        raise UsageError(f"FAMILY: {family!r} is no name", "Lower-case letters, digits and hyphens: restart-cache.")
+    try:
+        written = begin(family, folder or Path(family))
+    except FileExistsError as there:
+        raise UsageError(f"{there.filename} is there already", "Choose another name, or another --dir.") from there
+    for file in written:
+        say(f"  {file}", "dim")
+    say(f"Change it, then: interlock runbook lint {written[0].parent}")
+
+
+@app.command()
+def explain(runbooks: Paths = None) -> None:
+    """Say in words what runbooks will do, what must be true before, and what proves that it helped."""
+    for number, item in enumerate(chosen(runbooks, everything=False)):
+        say(("\n" if number else "") + "\n".join(explained(item.runbook)))
+
+
+@app.command()
+def plan(
+    runbook: Annotated[str, typer.Argument(help="Name of a published runbook.", metavar="RUNBOOK")],
+    target: Annotated[str, typer.Option(help="What to act on, as Kind/name.", metavar="KIND/NAME")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="A parameter; repeatable.", metavar="NAME=VALUE")
+    ] = None,
+    *,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Show what a published runbook would change now, by a dry run; exit code 1 where it would refuse."""
+    cluster = connect(context, kubeconfig, namespace)
+    found = published(cluster, runbook)
+    aim = aimed_at(cluster, found, target)
+    spec = RunbookExecutionSpec(
+        runbook=RunbookRef(name=runbook, digest=found.digest()),
+        target=aim,
+        parameters=parameters(found, "--parameter", parameter or [], {}),
+        reason=Reason(summary="a dry run"),
+        requested_by=cluster.whoami(),
+        dry_run=True,
+    )
+    place, name = aim.namespace or SYSTEM_NAMESPACE, fresh_name(found, aim)
+    cluster.create(executions_path(place), new_execution(name=name, namespace=place, spec=spec))
+    asked = connect(context, kubeconfig, place)
+    if follow(asked, name) != "Planned":
+        raise typer.Exit(1)
+    show_plan(read_execution(asked, name), found)
+
+
+@app.command()
+def publish(  # noqa: PLR0917 - options of a command line
     runbooks: Paths = None,
     everything: Annotated[bool, typer.Option("--catalogue", help="All that ship with Interlock.")] = False,
     grant: Annotated[
         list[str] | None, typer.Option(help="Also allow them to act in this namespace; repeatable.")
     ] = None,
+    attestations: Annotated[
+        list[Path] | None, typer.Option(help="Files that `sign` wrote, added to what is published; repeatable.")
+    ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Put runbooks on a cluster. A published version never changes: publish a new version instead."""
-    loaded = _chosen(runbooks, everything=everything)
+    """Put runbooks on a cluster. A published version never changes, but attestations can be added to it."""
+    loaded = chosen(runbooks, everything=everything)
     _refuse_flawed(loaded)
+    lines = [line for path in attestations or () for line in read_lines(path, Attested)]
     cluster = connect(context, kubeconfig)
     apply_all(cluster, [manifest(item.runbook) for item in loaded], lambda what: say(f"  {what}", "dim"))
     if grant:
         allowed = grants([item.runbook for item in loaded], grant)
         apply_all(cluster, allowed, lambda what: say(f"  {what}", "dim"))
-    table(
-        ["published", "digest"], [[i.runbook.metadata.name, i.runbook.digest()] for i in loaded], "nothing to publish"
-    )
+    added = {i.runbook.metadata.name: append(cluster, with_attestations(i.runbook, lines)) for i in loaded}
+    rows = [[i.runbook.metadata.name, i.runbook.digest(), added[i.runbook.metadata.name]] for i in loaded]
+    table(["published", "digest", "attestations added"], rows, "nothing to publish")
 
 
 @app.command()
@@ -134,17 +222,7 @@ def rbac(
         way_out = "For example: interlock runbook rbac --catalogue -n shop"
         raise UsageError("--namespace or --cluster must be given", way_out)
     places = [*(namespace or ()), *([None] if cluster else [])]
-    print_yaml(grants([item.runbook for item in _chosen(runbooks, everything=everything)], places))
-
-
-def _chosen(names: list[str] | None, *, everything: bool) -> tuple[Loaded, ...]:
-    if everything:
-        return catalogue()
-    if not names:
-        raise UsageError(
-            "name at least one runbook", "A file, a folder, or a name that `interlock runbook list` shows."
-        )
-    return from_names(names)
+    print_yaml(grants([item.runbook for item in chosen(runbooks, everything=everything)], places))
 
 
 def _refuse_flawed(loaded: tuple[Loaded, ...]) -> None:

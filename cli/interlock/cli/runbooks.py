@@ -1,7 +1,7 @@
 """Runbooks as the command line finds them: by file, by name in the catalogue, or published on a cluster."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -49,6 +49,17 @@ def _from_name(name: str) -> tuple[Loaded, ...]:
     return found
 
 
+def chosen(names: list[str] | None, *, everything: bool) -> tuple[Loaded, ...]:
+    """The runbooks that a command is about; raises CommandError and UsageError as `from_names` does."""
+    if everything:
+        return catalogue()
+    if not names:
+        raise UsageError(
+            "name at least one runbook", "A file, a folder, or a name that `interlock runbook list` shows."
+        )
+    return from_names(names)
+
+
 def published(cluster: Cluster, name: str) -> Runbook:
     """A runbook of the cluster.
 
@@ -79,6 +90,11 @@ def pinned(cluster: Cluster, asked: RunbookRef) -> Runbook | None:
     return found if found.digest() == asked.digest else None
 
 
+def published_ones(cluster: Cluster) -> list[Runbook]:
+    """All runbooks of the cluster; raises CommandError."""
+    return [parsed(body) for body in cluster.items(runbooks_path())]
+
+
 def parsed(body: Object) -> Runbook:
     """A runbook from its object; raises CommandError if this version does not understand it."""
     try:
@@ -89,11 +105,11 @@ def parsed(body: Object) -> Runbook:
 
 
 def manifest(runbook: Runbook) -> Manifest:
-    """What is applied: the runbook with its digest, without what others add later."""
+    """What is applied: the runbook with its digest, without what is added later: attestations are appended apart."""
     body: Manifest = runbook.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for field in ("attestations", "state"):
-        if not body["spec"][field] or body["spec"][field] == "Active":
-            del body["spec"][field]
+    del body["spec"]["attestations"]
+    if body["spec"]["state"] == "Active":
+        del body["spec"]["state"]
     body["spec"]["digest"] = runbook.digest()
     return body
 
@@ -101,13 +117,26 @@ def manifest(runbook: Runbook) -> Manifest:
 def grants(runbooks: Iterable[Runbook], namespaces: Sequence[str | None]) -> list[Manifest]:
     """What the families of these runbooks need in these namespaces, None for cluster-scoped targets.
 
+    In each place what has something to do there: nothing that is for nodes is granted in a namespace.
+
     Raises:
-        UsageError: in one of them Interlock never acts.
+        UsageError: in one of them Interlock never acts, or none of the runbooks does.
     """
-    families: dict[str, list[Runbook]] = defaultdict(list)
-    for runbook in runbooks:
-        families[runbook.spec.family].append(runbook)
+    books = list(runbooks)
     try:
-        return [m for versions in families.values() for m in rbac.grants_for_family(versions, namespaces)]
+        return [manifest for place in namespaces for manifest in _grants_in(place, books)]
     except ValueError as wrong:
         raise UsageError(str(wrong), "Name a namespace of a team's workloads.") from wrong
+
+
+def _grants_in(place: str | None, runbooks: Sequence[Runbook]) -> Iterator[Manifest]:
+    families: dict[str, list[Runbook]] = defaultdict(list)
+    for runbook in runbooks:
+        if rbac.fits(runbook, place):
+            families[runbook.spec.family].append(runbook)
+    if runbooks and not families:
+        where = f"the namespace {place}" if place else "what lies in no namespace"
+        way_out = "Grant what is for nodes and the like with --cluster, and everything else with --namespace."
+        raise UsageError(f"none of these runbooks acts on {where}", way_out)
+    for versions in families.values():
+        yield from rbac.grants_for_family(versions, [place])

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 
 from interlock.cli.cluster import Cluster, Object, executions_path
 from interlock.cli.diagnosis import INSTALL, Finding, allowed, opted_in
-from interlock.cli.executions import duration
+from interlock.cli.executions import is_held
 from interlock.cli.manifests import COUNTED
+from interlock.cli.spans import duration
 from interlock.crds.execution import TERMINAL
 from interlock.crds.names import (
     AGENTS_NAMESPACE,
-    AUDIT_FINALIZER,
     CLOSED,
     OPERATOR_USER,
     RUNNERS_NAMESPACE,
     SYSTEM_NAMESPACE,
 )
-from interlock.crds.powers import Right
+from interlock.crds.powers import OPERATOR_GROUPS, Right
 from interlock.crds.types import API_VERSION
 
 OLDEST_KUBERNETES = (1, 32)
@@ -76,8 +76,7 @@ def _kubernetes(cluster: Cluster) -> Finding:
 
 
 def _operator_may_work(cluster: Cluster) -> Finding:
-    groups = (f"system:serviceaccounts:{SYSTEM_NAMESPACE}", "system:serviceaccounts", "system:authenticated")
-    missing = [str(right) for right in OPERATOR_MUST if not allowed(cluster, OPERATOR_USER, groups, right)]
+    missing = [str(right) for right in OPERATOR_MUST if not allowed(cluster, OPERATOR_USER, OPERATOR_GROUPS, right)]
     says = (
         "may not " + "; may not ".join(missing) if missing else f"{len(OPERATOR_MUST)} rights asked of the authorizer"
     )
@@ -135,8 +134,7 @@ def _archive(cluster: Cluster) -> Finding:
     now, late = datetime.now(UTC), []
     for body in cluster.items(executions_path()):
         status = body.get("status") or {}
-        held = AUDIT_FINALIZER in (body["metadata"].get("finalizers") or ())
-        if held and status.get("phase") in TERMINAL and status.get("completedAt"):
+        if is_held(body) and status.get("phase") in TERMINAL and status.get("completedAt"):
             late.append((now - datetime.fromisoformat(status["completedAt"])).total_seconds())
     if not late or max(late) < ARCHIVE_SECONDS:
         return Finding("archive", True, "nothing that has ended waits for it")

@@ -4,8 +4,9 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,9 @@ class Output(StrEnum):
 
     table = "table"
     json = "json"
+
+
+Format = Annotated[Output, typer.Option("--output", "-o", help="For people, or for a machine.")]
 
 
 def console(*, error: bool = False) -> Console:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from interlock.cli.executions import duration
+from interlock.cli.spans import duration
 from interlock.crds.execution import PlannedStep
 from interlock.crds.graph import needs_of
 from interlock.crds.runbook import OnFailure, Runbook, Step

@@ -10,6 +10,8 @@ from interlock.agents.analyzers.wide import Landscape
 from interlock.agents.analyzers.wide.settings import config_maps_of
 from interlock.agents.analyzers.world import Group, selects
 from interlock.agents.evidence.snapshot import Snapshot, SnapshotError
+from interlock.agents.fold import put_down_to
+from interlock.agents.topology import Topology, topology_of
 from interlock.cli.errors import CommandError, UsageError
 from interlock.cli.options import Context, Format, Kubeconfig, connect
 from interlock.cli.screen import Output, as_json, table
@@ -28,15 +30,31 @@ def topology(
 ) -> None:
     """Show for each workload whom it calls, who calls it, what it reads and mounts, and where it runs.
 
+    The last columns say how the agents see it when an alert comes: its state, and the object further down that they put
+    the alert down to, so that all alerts of one fault are one incident.
+
     \b
         interlock topology shop
         interlock topology --snapshot ./incident-4711 -o json
     """
-    rows = [_row(land, group) for land in [_seen(namespace, snapshot, context, kubeconfig)] for group in land.groups]
+    land = _seen(namespace, snapshot, context, kubeconfig)
+    graph = topology_of(land)
+    rows = [{**_row(land, group), **_correlation(graph, group)} for group in land.groups]
     if output is Output.json:
         as_json(rows)
         return
-    columns = ("workload", "ready", "calls", "called by", "services", "reads", "policies", "nodes")
+    columns = (
+        "workload",
+        "ready",
+        "calls",
+        "called by",
+        "services",
+        "reads",
+        "policies",
+        "nodes",
+        "state",
+        "put down to",
+    )
     shown = [[", ".join(v) if isinstance(v, list) else v for v in row.values()] for row in rows]
     table(columns, shown, "There are no workloads.")
 
@@ -70,6 +88,13 @@ def _row(land: Landscape, group: Group) -> dict[str, Any]:
         "policies": sorted(policies),
         "nodes": sorted({p.spec.node_name for p in group.pods if p.spec.node_name}),
     }
+
+
+def _correlation(graph: Topology, group: Group) -> dict[str, str]:
+    """How intake sees the workload, and what it would put an alert about it down to."""
+    state = graph.standing(group.ref).state
+    root = put_down_to(group.ref, graph)
+    return {"state": state, "putDownTo": "" if root == group.ref else f"{root.kind}/{root.name}"}
 
 
 def _is(one: Group, other: Group) -> bool:

@@ -137,7 +137,12 @@ def covers(general: str, specific: str) -> bool:
 
 
 def _known(cause: str) -> str:
-    if cause in FAMILIES or any(covers(known, cause) for known in CAUSES):
+    general = cause
+    while general:
+        if general in CAUSES:
+            return cause
+        general = general.rpartition(".")[0]
+    if cause in FAMILIES:
         return cause
     raise ValueError(f"{cause!r} is neither a known cause, a family of causes, nor a refinement of a known cause")
 

@@ -9,12 +9,18 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
 from pydantic import JsonValue
 
+from interlock.crds.celaddresses import astray
+from interlock.crds.celobjects import condition, last_applied, pod_spec, references
+from interlock.crds.celpolicies import blocked, opened, rules_of
+from interlock.crds.celrevisions import placement, pods_of, previous
+from interlock.crds.celservices import intended, unserved
 from interlock.crds.quantity import is_quantity, quantity
 
 # The library imports its own command line, and a terminal toolkit with it: two thirds of the start of each evaluator.
@@ -64,6 +70,11 @@ def rewrite_optionals(expression: str) -> str:
     return "".join(out)
 
 
+def _scale_durations(expression: str) -> str:
+    """With calls of `duration` as calls of a function of ours: the library's own cannot be replaced."""
+    return "".join("scaledDuration" if t[0] == "duration" else t[0] for t in _TOKENS.finditer(expression))
+
+
 @lru_cache(maxsize=1024)
 def compile_expression(expression: str) -> cel.Program:
     """The compiled expression.
@@ -77,26 +88,32 @@ def compile_expression(expression: str) -> cel.Program:
         raise ExpressionError(f"{expression!r} does not compile: {wrong}") from wrong
 
 
+_LIBRARIES = frozenset({"sets", "math"})
+"""Prefixes of the extensions' functions, which the library takes for variables."""
+
+
 def variables_of(expression: str) -> frozenset[str]:
     """The names that the expression mentions, those bound by macros included.
 
     Raises:
         ExpressionError: it does not parse.
     """
-    return frozenset(compile_expression(expression).variables())
+    return frozenset(compile_expression(expression).variables()) - _LIBRARIES
 
 
-def evaluate(expression: str, variables: Mapping[str, JsonValue]) -> JsonValue:
-    """The value of the expression over the variables.
+def evaluate(expression: str, variables: Mapping[str, JsonValue], *, time_scale: float = 1) -> JsonValue:
+    """The value of the expression over the variables; `duration` yields its value times the scale.
 
     Raises:
         ExpressionError: it does not compile, or fails on this input (no such key, type mismatch, division by zero).
     """
-    program = compile_expression(expression)
+    program = compile_expression(expression if time_scale == 1 else _scale_durations(expression))
     context = cel.Context(variables=dict(variables))
     add_stdlib_to_context(context)
     for name, function in _FUNCTIONS.items():
         context.add_function(name, function)
+    if time_scale != 1:
+        context.add_function("scaledDuration", lambda text: duration(text) * time_scale)
     try:
         value: JsonValue = program.execute(context)
     except Exception as wrong:
@@ -116,12 +133,22 @@ def _optional_field(container: Any, key: Any) -> cel.OptionalValue:
     raise TypeError(f"no field {key!r} in a {type(container).__name__}")
 
 
-def condition(container: Any, kind: str) -> str:
-    """The status of a condition of an object, "Unknown" where it has none: `condition(target, "Available")`."""
-    for entry in ((container or {}).get("status") or {}).get("conditions") or ():
-        if entry.get("type") == kind:
-            return str(entry.get("status"))
-    return "Unknown"
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?)(h|ms|us|ns|m|s)")
+
+
+def duration(text: str) -> timedelta:
+    """The duration that CEL reads in such a text: "1h30m", "-2.5s".
+
+    Raises:
+        ValueError: the text is none.
+    """
+    rest = text.removeprefix("-")
+    parts = _DURATION.findall(rest)
+    if not parts or "".join(number + unit for number, unit in parts) != rest:
+        raise ValueError(f"{text!r} is no duration")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return timedelta(seconds=-seconds if text.startswith("-") else seconds)
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -129,7 +156,19 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "quantity": quantity,
     "isQuantity": is_quantity,
     "condition": condition,
+    "lastApplied": last_applied,
+    "podSpec": pod_spec,
+    "references": references,
+    "astray": astray,
+    "blocked": blocked,
+    "opened": opened,
+    "rulesOf": rules_of,
+    "podsOf": pods_of,
+    "previous": previous,
+    "placement": placement,
+    "intended": intended,
+    "unserved": unserved,
 }
 
-FUNCTIONS: frozenset[str] = frozenset({"quantity", "isQuantity", "condition"})
+FUNCTIONS: frozenset[str] = frozenset(_FUNCTIONS) - {"optionalField"}
 """What expressions may call beyond CEL's standard library and its string, list, set and math extensions."""

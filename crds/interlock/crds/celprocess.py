@@ -24,10 +24,11 @@ _LINE_LIMIT = 64 * 1024 * 1024
 
 
 class Evaluator:
-    """Evaluates expressions in a child process, each within `deadline` seconds."""
+    """Evaluates expressions in a child process, each within `deadline` seconds; durations in them are scaled."""
 
-    def __init__(self, deadline: float = DEADLINE_SECONDS) -> None:
+    def __init__(self, deadline: float = DEADLINE_SECONDS, *, time_scale: float = 1) -> None:
         self._deadline = deadline
+        self._time_scale = time_scale
         self._turn = asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
 
@@ -45,7 +46,8 @@ class Evaluator:
         Raises:
             ExpressionError: it does not compile, fails on this input, or takes longer than the deadline.
         """
-        request = json.dumps({"expression": expression, "variables": dict(variables)}).encode() + b"\n"
+        asked = {"expression": expression, "variables": dict(variables), "timeScale": self._time_scale}
+        request = json.dumps(asked).encode() + b"\n"
         async with self._turn:
             answer = await self._ask(request, expression)
         if "error" in answer:
@@ -124,7 +126,7 @@ class Evaluator:
 def _answer(line: str) -> dict[str, JsonValue]:
     request = json.loads(line)
     try:
-        return {"value": _plain(evaluate(request["expression"], request["variables"]))}
+        return {"value": _plain(evaluate(request["expression"], request["variables"], time_scale=request["timeScale"]))}
     except ExpressionError as wrong:
         return {"error": str(wrong)}
 

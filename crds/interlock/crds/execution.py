@@ -151,14 +151,18 @@ class Cancellation(Model):
     reason: Message = Field(default="", description="Why.")
 
 
+ParameterText = Annotated[str, StringConstraints(max_length=1024, pattern=PROSE_PATTERN)]
+"""The value of a parameter as an approver reads it."""
+
+
 class RunbookExecutionSpec(Model):
     """What is asked for. Immutable but for decisions, which grow, and cancelled, which is set once."""
 
     runbook: RunbookRef = Field(description="The runbook to run.")
     target: Target = Field(description="The object to act on.")
-    parameters: Annotated[
-        dict[Word, Annotated[str, StringConstraints(max_length=1024, pattern=PROSE_PATTERN)]], Field(max_length=16)
-    ] = Field(default={}, description="Values of the runbook's parameters, as strings.")
+    parameters: Annotated[dict[Word, ParameterText], Field(max_length=16)] = Field(
+        default={}, description="Values of the runbook's parameters, as strings."
+    )
     reason: Reason = Field(description="Why it is asked for.")
     requested_by: User = Field(description="Who asks: the user name that the API server knows.")
     dry_run: bool = Field(default=False, description="Plan only; ends as Planned.")
@@ -261,7 +265,7 @@ class Condition(Model):
 
     type: Literal["Drifted", "Held", "Progressing", "BreakGlass", "Archived"] = Field(
         description="Drifted: the cluster differs from the plan. Held: approved, but something keeps it from starting,"
-        " or the emergency stop from going on. Progressing: how far a long step has come."
+        " or a stop or a pause from going on. Progressing: how far a long step has come."
         " BreakGlass: who asked has approved it as well."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it is so.")

@@ -15,7 +15,7 @@ from interlock.crds.runbook import Risk
 from interlock.crds.types import API_VERSION, LINE_PATTERN, Digest, Model, Name, Subdomain, Time, Uid, User
 
 MAX_HOLDS = 128
-MAX_COUNTS = 512
+MAX_COUNTS = 1024
 MAX_RECORDS = 256
 
 SHARED_LEDGER = "shared"
@@ -58,7 +58,7 @@ What = Literal["Started", "Succeeded", "Failed", "Ended"]
 class Count(Model):
     """How often something happened in one minute. What a Ledger does not need to tell apart is left empty."""
 
-    at: Time = Field(description="The beginning of the minute.")
+    at: Time = Field(description="The beginning of the minute; the latest, where a crowded Ledger holds a longer time.")
     what: What = Field(description="What happened; Ended is neither a success nor a failure.")
     namespace: Annotated[str, StringConstraints(max_length=63)] = Field(default="", description="Namespace.")
     family: Name = Field(description="Family of the runbook.")

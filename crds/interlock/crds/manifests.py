@@ -6,7 +6,9 @@ stand in folders below.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import yaml
 
 _HERE = Path(__file__).resolve().parent
 _REPOSITORY = _HERE.parents[2]
@@ -49,3 +51,12 @@ def resources(kind: Manifests) -> tuple[Path, ...]:
         ManifestsMissing: neither the package nor the repository around it has them.
     """
     return tuple(sorted(folder(kind).glob("*.yaml")))
+
+
+def documents(kind: Manifests) -> list[dict[str, Any]]:
+    """What the manifests of that kind hold, in the order in which it is applied.
+
+    Raises:
+        ManifestsMissing: neither the package nor the repository around it has them.
+    """
+    return [document for path in resources(kind) for document in yaml.safe_load_all(path.read_text()) if document]

@@ -13,15 +13,23 @@ RUNNERS_GROUP = f"system:serviceaccounts:{RUNNERS_NAMESPACE}"
 
 OPT_IN_LABEL = "interlock.dev/remediation"
 OPT_IN_VALUE = "enabled"
+PAUSED_VALUE = "paused"
+"""Opted in, but for now nothing is written: what is under way is held."""
 CLOSED = "interlock-uninstall"
 """The policy that refuses new requests while Interlock is taken off a cluster."""
 OWN_ALERT_LABEL = "interlock_own"
 """On the alerts about Interlock itself: people look after it, it does not look after itself."""
+KUBE_SYSTEM = "kube-system"
+KUBE_SYSTEM_FAMILIES = ("restart-coredns",)
+"""The families that alone may act on what the cluster itself runs on, where its owner grants them there; a policy says
+the same, and on which object."""
 SHARD_LABEL = "interlock.dev/shard"
 
 AUDIT_FINALIZER = "interlock.dev/audit"
 ARCHIVED_AT_ANNOTATION = "interlock.dev/archived-at"
 LAST_STEP_ANNOTATION = "interlock.dev/last-step"
+COPY_OF_ANNOTATION = "interlock.dev/copy-of"
+"""On a Job that was run once more: the uid of the one that it is a copy of."""
 EXECUTION_UID_LABEL = "interlock.dev/execution-uid"
 RUNNER_SECRET_TYPE = "interlock.dev/execution"  # noqa: S105 - a type, not a secret
 FIELD_MANAGER = "interlock"

@@ -217,7 +217,7 @@ class Attestation(Model):
     """A signed statement that this digest passed its vetting (DSSE envelope, in-toto statement)."""
 
     key_id: Line = Field(description="Identifier of the signing key.")
-    signed_at: Time = Field(description="When it was signed.")
+    vetted_at: Time = Field(description="When the vetting ended, as the signed statement says.")
     envelope: Annotated[str, StringConstraints(max_length=16384, pattern=r"^[A-Za-z0-9+/=_-]*$")] = Field(
         description="Base64 of the DSSE envelope."
     )
@@ -371,11 +371,19 @@ class Runbook(Model):
 class RunbookCondition(Model):
     """One finding of the operator on a runbook."""
 
-    type: Literal["Valid", "Vetted"] = Field(description="What is judged.")
+    type: Literal["Valid", "Vetted", "Permitted"] = Field(description="What is judged.")
     status: Literal["True", "False", "Unknown"] = Field(description="The judgment.")
     reason: Word = Field(description="Reason in one CamelCase word.")
     message: Message = Field(default="", description="Reason for a person.")
     last_transition_time: Time | None = Field(default=None, description="When status last changed.")
+
+
+class TrackRecord(Model):
+    """What has become of exactly this digest, as far as Ledgers reach back. A failure takes its namespace's away."""
+
+    successes: Annotated[int, Field(ge=0)] = Field(description="Verified successes.")
+    namespaces: Annotated[int, Field(ge=0)] = Field(description="In how many namespaces.")
+    last_day: Time | None = Field(default=None, description="The day of the last one, in UTC.")
 
 
 class RunbookStatus(Model):
@@ -383,3 +391,4 @@ class RunbookStatus(Model):
 
     digest: Digest | None = Field(default=None, description="The digest that executions must pin.")
     conditions: Annotated[list[RunbookCondition], Field(max_length=8)] = Field(default=[], description="Findings.")
+    track_record: TrackRecord | None = Field(default=None, description="Verified successes of this digest.")

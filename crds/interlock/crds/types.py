@@ -5,10 +5,13 @@ pattern without control and bidirectional characters: a name that an approver re
 The patterns are valid for pydantic and for the API server (RE2) alike, so that both refuse the same input.
 """
 
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
+
+Timespec = Literal["auto", "seconds", "milliseconds", "microseconds"]
 
 GROUP = "interlock.dev"
 VERSION = "v1alpha1"
@@ -48,6 +51,11 @@ Message = Annotated[str, StringConstraints(max_length=1024, pattern=PROSE_PATTER
 Prose = Annotated[str, StringConstraints(max_length=4096, pattern=PROSE_PATTERN)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PROSE_PATTERN)]
 """CEL; see docs/reference for the variables and functions that it sees."""
+
+
+def rfc3339(at: datetime, timespec: Timespec = "milliseconds") -> Time:
+    """A time in UTC as the contract writes it; it must know its time zone."""
+    return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 class Model(BaseModel):

@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Self
 
 from cryptography import x509
@@ -91,9 +92,10 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read, never readable in between."""
-    path.touch(mode=0o600)
-    path.write_bytes(content)
+    """Writes a file that only its owner can read; whoever reads meanwhile finds all of it, or all of the one before."""
+    with NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as fresh:
+        fresh.write(content)
+    Path(fresh.name).replace(path)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

@@ -1,6 +1,6 @@
 """`interlock lab`: bring a cluster up, break it, mend it, take it down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.lab.errors import LabError
-from interlock.lab.faults import FAULTS, Command, Fault, change, find_fault, person
+from interlock.lab.faults import FAULTS, Command, Fault, change, find_fault, inject, repair
+from interlock.lab.kind import ensure_kind_cluster
 from interlock.lab.kubectl import administrator, existing_cluster
 from interlock.lab.lab import Lab, lab_down, lab_state, lab_up
 from interlock.lab.layout import Layout
-from interlock.lab.settings import LabSettings
+from interlock.lab.settings import Kubernetes, LabSettings
 from interlock.lab.shop import NAMESPACE, deploy_shop
 
 lab_app = typer.Typer(
@@ -40,10 +41,20 @@ FaultName = Annotated[str, typer.Argument(help="A fault's name; `interlock lab f
 
 
 @lab_app.command()
-def up(
+def up(  # noqa: PLR0917 - options of a command line
     directory: Directory = None,
     context: Context = None,
+    kind: Annotated[
+        bool, typer.Option("--kind", help="A cluster of kind instead of a lab, where Docker runs.")
+    ] = False,
     nodes: Annotated[int, typer.Option(min=1, max=50, help="How many simulated nodes.")] = 3,
+    real_nodes: Annotated[
+        int, typer.Option(min=0, max=3, help="How many real nodes instead: kubelets and containers; as root, on Linux.")
+    ] = 0,
+    kubernetes: Annotated[
+        Kubernetes | None,
+        typer.Option(help="Which minor release; compiled on its first use. Default: INTERLOCK_LAB_KUBERNETES or 1.36."),
+    ] = None,
     shop: Annotated[bool, typer.Option(help="Deploy the demo shop.")] = True,
 ) -> None:
     """Start a lab and keep it until `lab down`. A lab that runs is left as it is.
@@ -52,17 +63,32 @@ def up(
     """
     folder = _folder(directory)
     with _plain_errors():
+        if kind:
+            context = ensure_kind_cluster(_say)
         if context is not None:
             existing_cluster(context)
             console.print(f"using the cluster of context {context}; nothing was started")
         elif Lab.load(folder) is not None:
             console.print(f"the lab in {folder} is up already", soft_wrap=True)
         else:
-            lab = lab_up(folder, nodes=nodes, owned=False, progress=_say)
+            lab = lab_up(folder, nodes=nodes, real_nodes=real_nodes, kubernetes=kubernetes, owned=False, progress=_say)
             if shop:
                 _say("deploying the shop")
                 deploy_shop(administrator(lab))
             console.print(f"the lab is up: export KUBECONFIG={lab.kubeconfig}", soft_wrap=True)
+
+
+@lab_app.command()
+def offer(
+    archives: Annotated[list[Path], typer.Argument(help="OCI archives, such as `make images` writes to dist/.")],
+    directory: Directory = None,
+) -> None:
+    """Let the lab's real nodes pull images that you have built."""
+    with _plain_errors():
+        lab = _running(directory)
+        for archive in archives:
+            for name in lab.offer(archive):
+                console.print(f"nodes can pull {name}", soft_wrap=True)
 
 
 @lab_app.command()
@@ -108,7 +134,10 @@ def break_(
     """Inject a fault, as the person who would make that mistake."""
     with _plain_errors():
         found = find_fault(fault)
-        _apply(found, found.breaks, namespace, directory, context)
+        if context is None:
+            _show_changes(inject(_running(directory), found, namespace))
+        else:
+            _change_elsewhere(found, found.breaks, namespace, context)
     console.print(f"{found.title}; expect {', '.join(found.alerts)}. Take it back: interlock lab mend {fault}")
 
 
@@ -119,7 +148,10 @@ def mend(
     """Take a fault back by the reverse change."""
     with _plain_errors():
         found = find_fault(fault)
-        _apply(found, found.mends, namespace, directory, context)
+        if context is None:
+            _show_changes(repair(_running(directory), found, namespace))
+        else:
+            _change_elsewhere(found, found.mends, namespace, context)
 
 
 @lab_app.command()
@@ -140,13 +172,14 @@ def logs(
     typer.echo("\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
 
 
-def _apply(
-    fault: Fault, commands: tuple[Command, ...], namespace: str, directory: Path | None, context: str | None
-) -> None:
-    if context is not None and fault.lab_only:
-        raise LabError(f"{fault.name} needs simulated nodes: leave --context out to use a lab")
-    kubectl = existing_cluster(context) if context is not None else person(_running(directory), fault)
-    for line in change(kubectl, commands, namespace):
+def _change_elsewhere(fault: Fault, commands: tuple[Command, ...], namespace: str, context: str) -> None:
+    if fault.lab_only:
+        raise LabError(f"{fault.name} needs the nodes of a lab: leave --context out to use one")
+    _show_changes(change(existing_cluster(context), commands, namespace))
+
+
+def _show_changes(lines: Sequence[str]) -> None:
+    for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from interlock.lab.errors import LabError
 from interlock.lab.kubectl import Kubectl, administrator, developer
 from interlock.lab.lab import Lab
+from interlock.lab.nodes.halting import halt, resume
 
 Command = tuple[str, ...]
 
@@ -28,7 +29,9 @@ class Fault:
     mends: tuple[Command, ...]
     by: Literal["developer", "platform"] = "developer"
     lab_only: bool = False
-    """Makes sense on simulated nodes only."""
+    """Makes sense on a lab only; on real nodes it is made by `halts` instead."""
+    halts: str | None = None
+    """The node whose kubelet is stopped, where it has a real one, and goes on when the fault is taken back."""
 
 
 def find_fault(name: str) -> Fault:
@@ -38,14 +41,18 @@ def find_fault(name: str) -> Fault:
     return FAULTS[name]
 
 
-def inject(lab: Lab, fault: Fault, namespace: str = "shop") -> None:
-    """Breaks the shop of a lab; raises LabError with kubectl's words."""
-    change(person(lab, fault), fault.breaks, namespace)
+def inject(lab: Lab, fault: Fault, namespace: str = "shop") -> list[str]:
+    """Breaks the shop of a lab and returns what was said to each change; raises LabError with kubectl's words."""
+    if fault.halts and lab.description.real_nodes:
+        return [halt(lab.directory, fault.halts)]
+    return change(person(lab, fault), fault.breaks, namespace)
 
 
-def repair(lab: Lab, fault: Fault, namespace: str = "shop") -> None:
-    """Takes a fault back; raises LabError with kubectl's words."""
-    change(person(lab, fault), fault.mends, namespace)
+def repair(lab: Lab, fault: Fault, namespace: str = "shop") -> list[str]:
+    """Takes a fault back and returns what was said to each change; raises LabError with kubectl's words."""
+    if fault.halts and lab.description.real_nodes:
+        return [resume(lab.directory, fault.halts)]
+    return change(person(lab, fault), fault.mends, namespace)
 
 
 def change(kubectl: Kubectl, commands: tuple[Command, ...], namespace: str) -> list[str]:
@@ -202,6 +209,7 @@ FAULTS = {
             mends=(("label", "node", "node-1", "type=kwok", "--overwrite"),),
             by="platform",
             lab_only=True,
+            halts="node-1",
         ),
     )
 }

@@ -24,17 +24,22 @@ from interlock.lab.helm import Release, find_helm
 from interlock.lab.kubeconfig import certificate_user, token_user, write_kubeconfig
 from interlock.lab.layout import Layout
 from interlock.lab.monitoring import reload_alertmanager, write_webhook
+from interlock.lab.nodes import demand_real_nodes
+from interlock.lab.nodes.archives import names_in
 from interlock.lab.plan import components
-from interlock.lab.state import Description, Plan, State, free_ports, read_state, write_atomically
-from interlock.lab.tools import CONTROL_PLANE, MONITORING, Progress, ensure_tools, silent
+from interlock.lab.ports import LOST, Ports
+from interlock.lab.settings import NEWEST_KUBERNETES, Kubernetes
+from interlock.lab.state import Description, Plan, State, read_state, write_atomically
+from interlock.lab.tools import CONTROL_PLANE, MONITORING, Progress, ensure_node_tools, ensure_tools, silent
 
 STOP_SECONDS = 15.0
 START_SECONDS = 120.0
+OTHER_PORTS = 3
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A live lab: a control plane of its own on this machine, with simulated nodes."""
+    """A live lab: a control plane of its own on this machine, with simulated nodes or real ones."""
 
     directory: Path
     description: Description
@@ -100,6 +105,19 @@ class Lab:
         write_webhook(Layout(self.directory), url, token)
         reload_alertmanager(self.description.alertmanager_url)
 
+    def offer(self, archive: Path) -> list[str]:
+        """Lets real nodes pull the images of an OCI archive from now on; returns their names.
+
+        Raises LabError for what is no such archive, and in a lab of simulated nodes, which run no image.
+        """
+        if not self.description.real_nodes:
+            raise LabError("simulated nodes run no image: start the lab with real ones (`lab up --real-nodes 2`)")
+        names, place = names_in(archive), Layout(self.directory).archives / archive.with_suffix(".tar").name
+        scratch = place.with_suffix(".new")
+        shutil.copyfile(archive, scratch)
+        scratch.replace(place)
+        return names
+
     def restart(self, component: str) -> None:
         """Kills one process of the lab and starts it again; returns when it is ready.
 
@@ -131,6 +149,8 @@ def lab_up(
     directory: Path,
     *,
     nodes: int = 3,
+    real_nodes: int = 0,
+    kubernetes: Kubernetes | None = None,
     owned: bool = True,
     monitoring: bool = True,
     releases: Sequence[Release] = (),
@@ -141,13 +161,17 @@ def lab_up(
 ) -> Lab:
     """Starts a lab in this folder and returns when pods can be scheduled; a lab that lives is returned as it is.
 
+    With real nodes (kubelets and containers, where the machine allows them) none is simulated; their kubelets are
+    of the newest Kubernetes, which no older API server takes. Where no version is named, the settings have it.
     `releases` are installed by helm before the controllers start: the quota's controller would notice a kind that comes
     later only half a minute after it, and refuse whatever it cannot count. An owned lab ends when the process owner_pid
     (by default the calling one) does, however that ends.
     Raises LabError with the last lines of the log of the component that failed.
     """
     layout = Layout(directory.resolve())
-    tools = ensure_tools((*CONTROL_PLANE, *(MONITORING if monitoring else ())), progress)
+    if real_nodes:
+        kubernetes = _for_real_nodes(layout, kubernetes)
+    tools = ensure_tools((*CONTROL_PLANE, *(MONITORING if monitoring else ())), progress, kubernetes)
     helm = find_helm((f"--kubeconfig={layout.kubeconfig}",), progress) if releases else None
     layout.make_folders()
     with _locked(layout):
@@ -155,21 +179,29 @@ def lab_up(
         if lab is None:
             owner = (owner_pid or os.getpid()) if owned else None
             description = Description(
-                server=f"https://127.0.0.1:{(ports := free_ports()).apiserver}",
                 kubeconfig=layout.kubeconfig,
                 audit_log=layout.audit_log,
                 tools=tools,
-                nodes=nodes,
+                nodes=0 if real_nodes else nodes,
+                real_nodes=real_nodes,
+                node_tools=ensure_node_tools(progress) if real_nodes else None,
                 monitoring=monitoring,
-                ports=ports,
+                ports=Ports.free(),
                 releases=tuple(releases),
                 helm=helm,
                 owner=owner,
             )
-            lab = _start(layout, description, progress)
+            lab = _start_where_ports_are_free(layout, description, progress)
     if webhook_url is not None:
         lab.set_webhook(webhook_url, webhook_token)
     return lab
+
+
+def _for_real_nodes(layout: Layout, kubernetes: Kubernetes | None) -> Kubernetes:
+    demand_real_nodes(layout.directory)
+    if kubernetes not in (None, NEWEST_KUBERNETES):
+        raise LabError(f"real nodes are of Kubernetes {NEWEST_KUBERNETES} and cannot join {kubernetes}")
+    return NEWEST_KUBERNETES
 
 
 def lab_down(directory: Path) -> bool:
@@ -216,6 +248,19 @@ def stop(layout: Layout) -> bool:
     return True
 
 
+def _start_where_ports_are_free(layout: Layout, description: Description, progress: Progress) -> Lab:
+    """A port that was free may be somebody's by the time that its component listens: then others are tried."""
+    for _ in range(OTHER_PORTS):
+        try:
+            return _start(layout, description, progress)
+        except LabDiedError as died:
+            if LOST not in str(died):
+                raise
+            progress("somebody took a port of the lab: starting it with others")
+            description = description.model_copy(update={"ports": Ports.free()})
+    return _start(layout, description, progress)
+
+
 def _start(layout: Layout, description: Description, progress: Progress) -> Lab:
     if is_alive(layout):  # started, but its starter was interrupted before it was ready
         stop(layout)
@@ -224,7 +269,7 @@ def _start(layout: Layout, description: Description, progress: Progress) -> Lab:
     layout.restart.unlink(missing_ok=True)
     shutil.rmtree(layout.directory / "data", ignore_errors=True)
     layout.make_folders()
-    write_files(layout, description.server, description.ports, description.monitoring)
+    write_files(layout, description)
     plan = Plan(description=description, components=tuple(components(layout, description)))
     write_atomically(layout.plan, plan)
     with layout.log("supervisor").open("wb") as log:

@@ -61,6 +61,11 @@ class Layout:
         return self.directory / "data" / component
 
     @property
+    def archives(self) -> Path:
+        """Images that real nodes pull beside those of the lab's table: OCI archives."""
+        return self.directory / "archives"
+
+    @property
     def audit_log(self) -> Path:
         """The API server's audit log, one JSON document per line."""
         return self.directory / "logs" / "audit.log"
@@ -68,5 +73,5 @@ class Layout:
     def make_folders(self) -> None:
         """Creates the folders, readable by their owner only: they hold keys."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("identities", "pki", "logs", "config", "data"):
+        for name in ("identities", "pki", "logs", "config", "data", "archives"):
             (self.directory / name).mkdir(mode=0o700, exist_ok=True)

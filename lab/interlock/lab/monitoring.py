@@ -10,7 +10,7 @@ import yaml
 from interlock.lab.certificates import write_private
 from interlock.lab.errors import LabError
 from interlock.lab.layout import Layout
-from interlock.lab.state import Ports
+from interlock.lab.ports import Ports
 
 TOKEN_FILE = "webhook-token"  # noqa: S105  (a file's name)
 

@@ -9,6 +9,7 @@ from interlock.lab.state import Component, Description
 # Times are shortened so that a lab shows in seconds what a
 # cluster shows in minutes; docs say which of them differ from a production cluster.
 NODE_GRACE_SECONDS = 8
+REAL_NODE_GRACE_SECONDS = 16  # a real kubelet renews its lease every three seconds, when it is given the processor
 EVICTION_SECONDS = 60
 
 
@@ -20,8 +21,11 @@ def components(layout: Layout, description: Description) -> Iterator[Component]:
     yield from _releases(description)
     yield _controller_manager(layout, description)
     yield _scheduler(layout, description)
-    yield _kubelet(layout, description)
-    yield _kwok(layout, description)
+    if description.real_nodes:
+        yield _real_nodes(layout)
+    else:
+        yield _kubelet(layout, description)
+        yield _kwok(layout, description)
     if description.monitoring:
         yield _state_metrics(layout, description)
         yield _prometheus(layout, description)
@@ -64,6 +68,8 @@ def _apiserver(layout: Layout, description: Description) -> Component:
             f"--etcd-keyfile={pki('apiserver-client')}.key",
             f"--kubelet-client-certificate={pki('apiserver-client')}.crt",
             f"--kubelet-client-key={pki('apiserver-client')}.key",
+            f"--proxy-client-cert-file={pki('apiserver-client')}.crt",
+            f"--proxy-client-key-file={pki('apiserver-client')}.key",
             "--kubelet-preferred-address-types=InternalIP",
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
@@ -84,12 +90,14 @@ def _apiserver(layout: Layout, description: Description) -> Component:
             f"--audit-policy-file={layout.config('audit-policy.yaml')}",
             f"--audit-log-path={layout.audit_log}",
             "--audit-log-mode=blocking",
+            *(_egress(layout) if description.real_nodes else ()),
         ),
     )
 
 
 def _setup(layout: Layout, description: Description) -> Component:
-    argv = (*_module("interlock.lab.setup"), str(layout.kubeconfig), str(description.nodes))
+    numbers = (description.nodes, description.real_nodes, description.ports.kubelet)
+    argv = (*_module("interlock.lab.setup"), str(layout.kubeconfig), *map(str, numbers))
     return Component(name="setup", argv=argv, needs=("kube-apiserver",), task=True)
 
 
@@ -116,8 +124,9 @@ def _controller_manager(layout: Layout, description: Description) -> Component:
             "--kube-api-qps=100",
             "--kube-api-burst=200",
             "--node-monitor-period=1s",
-            f"--node-monitor-grace-period={NODE_GRACE_SECONDS}s",
+            f"--node-monitor-grace-period={REAL_NODE_GRACE_SECONDS if description.real_nodes else NODE_GRACE_SECONDS}s",
             "--horizontal-pod-autoscaler-sync-period=2s",
+            "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
             "--pvclaimbinder-sync-period=2s",
             "--resource-quota-sync-period=5s",
             "--namespace-sync-period=5s",
@@ -155,6 +164,20 @@ def _kubelet(layout: Layout, description: Description) -> Component:
             f"--images={layout.directory / 'images.yaml'}",
         ),
     )
+
+
+def _real_nodes(layout: Layout) -> Component:
+    module = _module("interlock.lab.nodes.outside")
+    return Component(
+        name="nodes",
+        needs=("kube-apiserver",),
+        argv=(*module, str(layout.directory)),
+        cleanup=(*module, "--clean"),
+    )
+
+
+def _egress(layout: Layout) -> tuple[str]:
+    return (f"--egress-selector-config-file={layout.config('egress.yaml')}",)
 
 
 def _kwok(layout: Layout, description: Description) -> Component:

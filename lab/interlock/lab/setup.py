@@ -2,30 +2,32 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from interlock.lab.api import Api, Json
 from interlock.lab.errors import ApiError, LabError
 
-KUBELET_VERSION = "v1.36.4"
 DEVELOPERS = "developers"
 DEADLINE_SECONDS = 60.0
 HTTP_NOT_FOUND = 404
 
 
 def main() -> None:
-    """Run as `python -m interlock.lab.setup KUBECONFIG NODES` by the supervisor."""
-    api, nodes = Api(Path(sys.argv[1])), int(sys.argv[2])
+    """Run as `python -m interlock.lab.setup KUBECONFIG NODES REAL METRICS_PORT` by the supervisor."""
+    api, (nodes, real_nodes, metrics_port) = Api(Path(sys.argv[1])), map(int, sys.argv[2:])
+    version = str(api.request("GET", "/version")["gitVersion"])
     for number in range(1, nodes + 1):
-        api.create("/api/v1/nodes", node(f"node-{number}"))
+        api.create("/api/v1/nodes", node(f"node-{number}", version))
     api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", developers_may_edit())
-    _wait("all nodes Ready", lambda: all(is_ready(item) for item in api.request("GET", "/api/v1/nodes")["items"]))
+    _wait("all nodes Ready", lambda: sum(map(is_ready, _nodes(api))) == nodes + real_nodes)
+    for path, item in () if real_nodes else metrics(metrics_port):
+        api.create(path, item)
     _wait("the default ServiceAccount", lambda: _exists(api, "/api/v1/namespaces/default/serviceaccounts/default"))
 
 
-def node(name: str) -> Json:
-    """A Node as its kubelet registers it; the label hands it to kwok, without it nobody renews its lease."""
+def node(name: str, version: str) -> Json:
+    """A Node as a kubelet of this version registers it; the label hands it to kwok, else nobody renews its lease."""
     capacity = {"cpu": "8", "memory": "16Gi", "pods": "250", "ephemeral-storage": "100Gi"}
     return {
         "apiVersion": "v1",
@@ -47,8 +49,8 @@ def node(name: str) -> Json:
                 "bootID": "",
                 "containerRuntimeVersion": "containerd://2.2.1",
                 "kernelVersion": "6.12.0",
-                "kubeProxyVersion": KUBELET_VERSION,
-                "kubeletVersion": KUBELET_VERSION,
+                "kubeProxyVersion": version,
+                "kubeletVersion": version,
                 "machineID": "",
                 "operatingSystem": "linux",
                 "osImage": "Debian GNU/Linux 13 (trixie)",
@@ -70,10 +72,45 @@ def developers_may_edit() -> Json:
     }
 
 
+def metrics(port: int) -> Iterator[tuple[str, Json]]:
+    """Lets the API server answer for metrics.k8s.io with what the kubelets' port says; its client proves who asks."""
+    service = {"namespace": "kube-system", "name": "metrics"}
+    yield (
+        "/api/v1/namespaces/kube-system/services",
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": service,
+            "spec": {"type": "ExternalName", "externalName": "127.0.0.1"},
+        },
+    )
+    yield (
+        "/apis/apiregistration.k8s.io/v1/apiservices",
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": {
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+                "insecureSkipTLSVerify": True,
+                "service": {**service, "port": port},
+            },
+        },
+    )
+
+
 def is_ready(item: Json) -> bool:
     """Whether pods can be placed on the node: Ready, and the start-up taint is gone."""
     conditions = {condition["type"]: condition["status"] for condition in item["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and not item["spec"].get("taints")
+
+
+def _nodes(api: Api) -> list[Json]:
+    items: list[Json] = api.request("GET", "/api/v1/nodes")["items"]
+    return items
 
 
 def _exists(api: Api, path: str) -> bool:

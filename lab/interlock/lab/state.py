@@ -1,34 +1,16 @@
 """What is written down about a lab: the plan that the supervisor follows, and the state that everybody reads."""
 
-import random
-import socket
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from interlock.lab.errors import LabError
 from interlock.lab.helm import Helm, Release
+from interlock.lab.ports import Ports
+from interlock.lab.tools import NodeTools
 
 Phase = Literal["starting", "running", "failed", "stopped"]
-_RANDOM = random.SystemRandom()
-
-
-class Ports(BaseModel):
-    """The TCP ports of one lab, all on 127.0.0.1."""
-
-    model_config = ConfigDict(frozen=True)
-
-    apiserver: int
-    etcd: int
-    etcd_peer: int
-    controller_manager: int
-    scheduler: int
-    kubelet: int
-    kwok: int
-    state_metrics: int
-    state_metrics_self: int
-    prometheus: int
-    alertmanager: int
 
 
 class Component(BaseModel):
@@ -44,6 +26,8 @@ class Component(BaseModel):
     """URL that answers 200 when the component is ready; without one it is ready when it runs."""
     task: bool = False
     """Runs to its end instead of staying; ready when it ended well."""
+    cleanup: tuple[str, ...] = ()
+    """Command that takes back, when the component is dead, what the kernel does not take back by itself."""
 
 
 class Description(BaseModel):
@@ -51,11 +35,15 @@ class Description(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    server: str
     kubeconfig: Path
     audit_log: Path
     tools: Path
     nodes: int
+    """How many simulated nodes."""
+    real_nodes: int = 0
+    """How many nodes with a kubelet and containers; where there are any, none is simulated."""
+    node_tools: NodeTools | None = None
+    """What real nodes are made of."""
     monitoring: bool
     ports: Ports
     releases: tuple[Release, ...] = ()
@@ -64,6 +52,18 @@ class Description(BaseModel):
     """Who installs them, as the administrator; None where nothing is to be installed."""
     owner: int | None
     """The process whose end ends the lab; None for a lab that lives until it is stopped."""
+
+    @property
+    def node_tools_there(self) -> NodeTools:
+        """What real nodes are made of; raises LabError in a lab with simulated ones."""
+        if self.node_tools is None:
+            raise LabError("this lab has no real nodes")
+        return self.node_tools
+
+    @property
+    def server(self) -> str:
+        """Where the API server answers."""
+        return f"https://127.0.0.1:{self.ports.apiserver}"
 
     @property
     def prometheus_url(self) -> str:
@@ -105,24 +105,3 @@ def write_atomically(path: Path, model: BaseModel) -> None:
 def read_state(path: Path) -> State | None:
     """The state of the lab, None when there never was one."""
     return State.model_validate_json(path.read_text()) if path.exists() else None
-
-
-def free_ports() -> Ports:
-    """Ports that nobody listens on, below the range that the kernel hands out to clients."""
-    taken: dict[str, int] = {}
-    for name in Ports.model_fields:
-        taken[name] = next(port for port in iter(_candidate, 0) if port not in taken.values() and _is_free(port))
-    return Ports(**taken)
-
-
-def _candidate() -> int:
-    return _RANDOM.randrange(15000, 32000)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

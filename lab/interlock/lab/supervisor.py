@@ -24,6 +24,7 @@ from typing import IO, Final
 
 from interlock.lab.errors import LabDiedError
 from interlock.lab.layout import Layout
+from interlock.lab.ports import LOST
 from interlock.lab.state import Component, Phase, Plan, State, write_atomically
 
 POLL_SECONDS: Final = 0.05
@@ -107,6 +108,8 @@ class Supervisor:
         self._record("running")
         deadline = time.monotonic() + START_SECONDS
         while not self._is_ready(component, process) and not self._ends():
+            if process.poll() is not None and LOST in self._tail(name):  # to a client, for as long as it is connected
+                self._processes[name] = process = self._spawn(component)
             self._check_alive()
             if time.monotonic() > deadline:
                 raise LabDiedError(f"{name} was not ready {START_SECONDS:.0f} s after its restart:\n{self._tail(name)}")
@@ -128,7 +131,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 cwd=self._layout.directory,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  (the supervisor has one thread)
+                preexec_fn=die_with_parent,  # noqa: PLW1509  (the supervisor has one thread)
             )
 
     def _collect_ready(self) -> None:
@@ -162,8 +165,10 @@ class Supervisor:
     def _end(self) -> None:
         for process in self._processes.values():
             process.kill()
-        for process in self._processes.values():
+        for name, process in self._processes.items():
             process.wait()
+            if cleanup := self._components[name].cleanup:
+                subprocess.run(cleanup, stdin=subprocess.DEVNULL, check=False)
         shutil.rmtree(self._layout.directory / "data", ignore_errors=True)
 
     def _record(self, phase: Phase, message: str = "") -> None:
@@ -211,7 +216,8 @@ def _answers(url: str, tls: ssl.SSLContext) -> bool:
         return False
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Makes the kernel kill the calling process when its parent ends: for `preexec_fn` of a process with one thread."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -11,55 +11,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client, config
 
 from interlock.crds.names import FIELD_MANAGER
 from interlock.operator import metrics
+from interlock.operator.errors import ApiError, Conflict, Invalid, NotFound, Unauthenticated, Unavailable, error_of
 from interlock.operator.transport import Transport
 
 log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
-
-
-class ApiError(Exception):
-    """The API server did not do what was asked. `retry_after` is how many seconds it wants to be left alone, if any."""
-
-    def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after = retry_after
-
-
-class NotFound(ApiError):
-    """There is no such object, or no such kind."""
-
-
-class Conflict(ApiError):
-    """The condition of the write does not hold: look again. Nothing was written."""
-
-
-class Forbidden(ApiError):
-    """The identity may not do this, by RBAC or by policy. Nothing was written."""
-
-
-class Stopped(Forbidden):
-    """The emergency stop is on: nothing was written, and the same may be sent again when it is lifted."""
-
-
-class Invalid(ApiError):
-    """The API server refuses the content. Nothing was written."""
-
-
-class Blocked(ApiError):
-    """A PodDisruptionBudget keeps the pod for now, and the message says which. Nothing was evicted."""
-
-
-class Unavailable(ApiError):
-    """No answer, or none that tells whether it was done."""
 
 
 _PAGE = "500"
@@ -69,24 +34,6 @@ _TEXT = "*/*"
 _PATCH_FAILED = "the server rejected our request due to an error in our request"
 """All that the API server says of a JSON patch whose test fails or whose path does not exist; what is refused for its
 content names the field."""
-
-
-class Unauthenticated(Unavailable):
-    """The credential is not accepted, or not any more. Nothing was done, and it says nothing about what was asked."""
-
-
-_BY_STATUS = {
-    400: Invalid,
-    401: Unauthenticated,
-    403: Forbidden,
-    404: NotFound,
-    405: Invalid,
-    409: Conflict,
-    422: Invalid,
-}
-EMERGENCY_STOP = "emergency stop: "
-"""How the policy interlock-emergency-stop begins its refusals."""
-_LONGEST_RETRY_AFTER = 300.0
 _CREDENTIAL_SECONDS = 60.0
 """How old a credential may get before it is read again: the kubelet replaces a pod's token long before it ends."""
 
@@ -106,6 +53,10 @@ def connecting(kubeconfig: Path | None) -> Connect:
         return configuration
 
     return connect
+
+
+Heard = Callable[[str, str, int], None]
+"""Hears of each request twice: method, URL path with its query, and 0 as it is sent, then the status of its answer."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +81,9 @@ class Api:
         *,
         connect: Connect | None = None,
         shared: bool = False,
+        heard: Heard | None = None,
     ) -> None:
+        self._heard = heard
         self._configuration = configuration
         self._transport = transport
         self._connect = connect
@@ -150,11 +103,11 @@ class Api:
         """Server, certificates and credential."""
         return self._configuration
 
-    def with_token(self, token: str) -> "Api":
+    def with_token(self, token: str, heard: Heard | None = None) -> "Api":
         """The same API server under another account's token, over connections that all tokens share."""
         other = client.Configuration()
         other.api_key = {"BearerToken": f"Bearer {token}"}
-        sibling = Api(other, self._transport.without_identity(), shared=True)
+        sibling = Api(other, self._transport.without_identity(), shared=True, heard=heard)
         sibling._plurals = self._plurals
         return sibling
 
@@ -320,8 +273,9 @@ class Api:
         return changed
 
     async def _measured(self, ask: _Ask) -> Object:
-        verb, resource = request_kind(ask.method, ask.path)
+        verb, resource = metrics.request_kind(ask.method, ask.path)
         began, code = time.monotonic(), 200
+        self._tell(ask, 0)
         try:
             return await self._send(ask)
         except ApiError as error:
@@ -330,6 +284,11 @@ class Api:
         finally:
             metrics.REQUESTS.labels(verb, resource, str(code)).inc()
             metrics.REQUEST_SECONDS.labels(verb, resource).observe(time.monotonic() - began)
+            self._tell(ask, code)
+
+    def _tell(self, ask: _Ask, code: int) -> None:
+        if self._heard is not None:
+            self._heard(ask.method, ask.path + (f"?{urlencode(ask.query)}" if ask.query else ""), code)
 
     async def _send(self, ask: _Ask) -> Object:
         headers = {"Accept": ask.accept, "Content-Type": ask.content, **await self._authorization()}
@@ -338,7 +297,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(0, f"{ask.method} {ask.path}: {type(error).__name__}: {error}") from error
         if answer.status >= 300:
-            raise _error(answer.status, answer.body.decode(errors="replace"), answer.headers)
+            raise error_of(answer.status, answer.body.decode(errors="replace"), answer.headers)
         if ask.accept == _TEXT:
             return {"text": answer.body.decode(errors="replace")}
         decoded: Object = json.loads(answer.body)
@@ -352,39 +311,3 @@ class Api:
 
 def _query(*, dry_run: bool) -> dict[str, str]:
     return {"fieldManager": FIELD_MANAGER, **({"dryRun": "All"} if dry_run else {})}
-
-
-def _error(status: int, body: str, headers: Mapping[str, str]) -> ApiError:
-    try:
-        answer = json.loads(body)
-        message = str(answer.get("message") or body)
-        causes = (answer.get("details") or {}).get("causes") or ()
-    except (ValueError, AttributeError):
-        message, causes = body, ()
-    if status == 429 and (kept := [str(c.get("message")) for c in causes if c.get("reason") == "DisruptionBudget"]):
-        return Blocked(status, "; ".join(kept))
-    kind = _BY_STATUS.get(status, Unavailable if status >= 429 or status == 0 else Invalid)
-    if kind is Forbidden and EMERGENCY_STOP in message:
-        kind = Stopped
-    return kind(status, message, _retry_after(headers.get("Retry-After", "")))
-
-
-def _retry_after(value: str) -> float | None:
-    """The API server says it in whole seconds; a date, which HTTP allows too, is not believed."""
-    return min(float(value), _LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else None
-
-
-def request_kind(method: str, path: str) -> tuple[str, str]:
-    """Verb and resource of a request, without any name, as the metrics show them.
-
-    `/api/v1/namespaces/shop/pods/web-1` is (`get`, `pods`); what is no resource is discovery.
-    """
-    parts = path.strip("/").split("/")
-    place = parts[2:] if parts[0] == "api" else parts[3:]
-    if len(place) > 2 and place[0] == "namespaces":
-        place = place[2:]
-    if not place:
-        return method.lower(), "discovery"
-    resource = "/".join([place[0], *place[2:]])
-    verb = {"POST": "create", "PUT": "update"}.get(method, method.lower())
-    return ("list" if verb == "get" and len(place) == 1 else verb), resource

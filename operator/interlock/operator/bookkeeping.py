@@ -3,20 +3,16 @@
 What ends gives back by itself; this is for whoever died before. What is shown decides nothing.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-
 from interlock.crds.guardrail import Guardrail, GuardrailStatus
 from interlock.crds.ledger import SHARED_LEDGER, ledger_of
 from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, ApiError, NotFound, Object
+from interlock.operator.api import Api, Object
 from interlock.operator.core.shown import shown
-from interlock.operator.lease import Leadership, NotLeader
+from interlock.operator.errors import NotFound
+from interlock.operator.lease import Leadership
 from interlock.operator.ledgers import Ledgers
+from interlock.operator.recurring import every
 from interlock.operator.session import Clock, utc_now
-
-log = logging.getLogger(__name__)
 
 
 class Bookkeeping:
@@ -30,23 +26,11 @@ class Bookkeeping:
 
     async def sweep_every(self, seconds: float) -> None:
         """Sweeps while this process leads, until cancelled; failures are logged."""
-        await self._every(seconds, self._ledgers.sweep)
+        await every(seconds, self._leadership, self._ledgers.sweep, "the Ledgers are not swept")
 
     async def show_every(self, seconds: float) -> None:
         """Shows what is used while this process leads, until cancelled; failures are logged."""
-        await self._every(seconds, self.show)
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        await self._leadership.acquired.wait()
-        while True:
-            await asyncio.sleep(seconds)  # a new leader has more urgent work
-            try:
-                self._leadership.fence()
-                await work()
-            except NotLeader:
-                continue
-            except ApiError as error:
-                log.warning("the Ledgers are not kept, will try again: %s", error)
+        await every(seconds, self._leadership, self.show, "what is used of guardrails is not shown")
 
     async def show(self) -> int:
         """Writes the status of each guardrail that has changed; returns how many.

@@ -33,6 +33,7 @@ _UNSEEN: frozenset[Segments] = frozenset(
         ("metadata", "resourceVersion"),
         ("metadata", "generation"),
         ("metadata", "annotations", LAST_STEP_ANNOTATION),
+        ("metadata", "annotations", "deprecated.daemonset.template.generation"),
     }
 )
 EXCERPT_BYTES = 256

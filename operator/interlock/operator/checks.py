@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from interlock.crds.cel import ExpressionError
 from interlock.crds.celprocess import Evaluator
-from interlock.operator.api import ApiError
+from interlock.operator.errors import ApiError
 from interlock.operator.look import TargetGone, View, mentioned
 from interlock.operator.prepared import Condition
 

@@ -10,11 +10,11 @@ from pydantic import JsonValue
 
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
-from interlock.operator.api import Conflict, Forbidden, Invalid, NotFound, Stopped, Unavailable
 from interlock.operator.changes import UndoConflict
 from interlock.operator.core.failing import Error, deadline, failure, stopped
 from interlock.operator.core.nodes import Node
 from interlock.operator.core.state import StepState
+from interlock.operator.errors import Conflict, Forbidden, Invalid, NotFound, OptedOut, Stopped, Unavailable
 from interlock.operator.facts import Facts
 from interlock.operator.prepared import (
     Acted,
@@ -28,6 +28,13 @@ from interlock.operator.prepared import (
 )
 from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
 from interlock.operator.steps import Steps
+
+
+class SwitchedOff(Stopped):
+    """A Guardrail has its stop switch on: what is left of an effect is not sent before it is off again."""
+
+    reason = "Stopped"
+
 
 MAX_ATTEMPTS = 5
 """How often in one try a step may be looked at anew because somebody else changed its object."""
@@ -64,7 +71,11 @@ class Effect:
 
 
 class Effects:
-    """Carries out what was approved, and takes it back."""
+    """Carries out what was approved, and takes it back.
+
+    Each of its public methods raises Stopped where nothing may be written just now, neither forth nor back: what is
+    under way stays as it is, and is asked for again later.
+    """
 
     def __init__(self, facts: Facts, steps: Steps, *, rhythm: Rhythm, clock: Clock, chance: Chance) -> None:
         self._facts = facts
@@ -95,6 +106,7 @@ class Effects:
         except MovingObject as moving:
             self._refuse(session, name, "Conflict", moving)
         except (StepRefused, Forbidden, Invalid) as refused:
+            _demand_final(session, refused)
             self._refuse(session, name, "Refused", refused)
         else:
             return ready
@@ -113,14 +125,14 @@ class Effects:
     async def finish(self, session: Session, steps: Iterable[StepState], *, stopping: bool) -> Pause | None:
         """Brings steps that have begun nearer to their outcomes, side by side."""
         before = len(session.pending)
-        held = await self._facts.stopped(session) if any(s.may_be_acting for s in steps) else False
+        held = await self._facts.stopped(session) if any(s.may_be_acting for s in steps) else ""
         pauses = await _all(self._finish(session, step, stopping=stopping, held=held) for step in steps)
         if len(session.pending) > before:
             return None
         seconds = [pause.seconds for pause in pauses if pause is not None and pause.seconds is not None]
         return Pause(min(seconds, default=None))
 
-    async def _finish(self, session: Session, step: StepState, *, stopping: bool, held: bool) -> Pause | None:
+    async def _finish(self, session: Session, step: StepState, *, stopping: bool, held: str) -> Pause | None:
         node = session.node(step.name)
         if step.acted:
             return await self._settle(session, node, {})
@@ -166,6 +178,7 @@ class Effects:
         try:
             ready = await self._steps.prepare_undo(session.execution, step.name, step.intent)
         except (UndoConflict, Forbidden) as conflict:  # forbidden: its namespace goes, and the bindings went first
+            _demand_final(session, conflict)
             session.add(Event(event="UndoStarted", step=step.name, data={"writes": False}))
             session.add(Event(event="UndoFailed", step=step.name, data={"message": safe_message(conflict)}))
             return
@@ -202,7 +215,7 @@ class Effects:
             again=again,
         )
 
-    async def _effect(self, session: Session, effect: Effect, *, stopping: bool, held: bool) -> Pause | None:
+    async def _effect(self, session: Session, effect: Effect, *, stopping: bool, held: str) -> Pause | None:
         """The intent is durable. Act if it is ours and fresh, otherwise find out first whether it happened.
 
         What was prepared may belong to an intent that could not be written: only the one that was is acted on.
@@ -215,17 +228,16 @@ class Effects:
             effect.failed("Refused", "stopped before it was done, or before all of it was")
             return None
         if held:
-            return Pause(self._rhythm.poll)
+            raise SwitchedOff(0, held)
         session.memory.prepared.pop(effect.step)
         try:
-            came = await self._steps.act(session.execution, ready)
+            came = await self._steps.act(session.execution, ready, partial(self._demand_on, session))
         except Conflict:
             return await self._find_out(session, effect, refused=True)
-        except Stopped as stop:
-            session.memory.prepared[effect.step] = ready
-            session.set_condition("Held", True, "EmergencyStop", str(stop))
-            return Pause(self._rhythm.poll)
         except (Forbidden, Invalid, NotFound, StepRefused) as refused:
+            session.memory.prepared[effect.step] = ready
+            _demand_final(session, refused)
+            session.memory.prepared.pop(effect.step)
             effect.failed("Refused", refused)
             return None
         except Unavailable:
@@ -235,6 +247,11 @@ class Effects:
             return await effect.happened(came.data)
         session.memory.prepared[effect.step] = ready
         return self._wait(session, effect.step, came, effect.failed)
+
+    async def _demand_on(self, session: Session) -> None:
+        """Asked again between the writes of an effect that is more than one."""
+        if held := await self._facts.stopped(session):
+            raise SwitchedOff(0, held)
 
     async def _find_out(self, session: Session, effect: Effect, *, refused: bool = False) -> Pause | None:
         """What came of an effect: its mark tells; a refused one did not happen, unless an earlier attempt did."""
@@ -317,6 +334,19 @@ class Effects:
     def _unclear(self, session: Session, name: str, message: object, verdicts: list[JsonValue]) -> None:
         data: dict[str, JsonValue] = {"message": safe_message(message), "verdicts": list(verdicts)}
         session.add(Event(event="StepUnclear", step=name, data=data))
+
+
+def _demand_final(session: Session, refused: Exception) -> None:
+    """Raises a refusal that may be over later; one that nobody waits for is as final as any other.
+
+    Consent that was withdrawn is waited for as a pause is, but not for ever: whoever cancels wants an end. For what
+    acts in many namespaces, one that has not opted in is an obstacle like others.
+    """
+    away = isinstance(refused, OptedOut)
+    if isinstance(refused, Stopped) and not (
+        away and (session.cancelled or not session.execution.spec.target.namespace)
+    ):
+        raise refused
 
 
 T = TypeVar("T")

@@ -2,16 +2,20 @@
 
 import logging
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from interlock.crds.execution import RunbookExecution, RunbookExecutionStatus
-from interlock.crds.types import API_VERSION
+from interlock.crds.names import OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
+from interlock.crds.types import API_VERSION, rfc3339
 from interlock.operator import metrics
-from interlock.operator.api import Api, ApiError
+from interlock.operator.api import Api
+from interlock.operator.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-_WARNINGS = frozenset({"Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired", "BreakGlass"})
+_UNGUARDED = "Unguarded"
+_WARNINGS = frozenset({_UNGUARDED, "Failed", "Undone", "AwaitingPerson", "Undoing", "Refused", "Expired", "BreakGlass"})
 _FOLLOWS = frozenset({"Pending", "Planning", "Approved", "Running", "Verifying"})
 """Phases that nobody needs to be told of: they follow by themselves from what was told."""
 _NOTE_BYTES = 1024
@@ -41,19 +45,44 @@ class Events:
         if status.phase not in _FOLLOWS:
             await self._post(execution, status.phase, _note(execution, status))
 
-    async def _post(self, execution: RunbookExecution, reason: str, note: str) -> None:
-        try:
-            path = await self._api.path("events.k8s.io/v1", "Event", execution.namespace)
-            await self._api.create(path, self._event(execution, reason, note))
-        except ApiError as error:
-            log.warning("%s: event %s not posted: %s", execution.key, reason, error)
+    async def held(self, execution: RunbookExecution, trouble: str) -> None:
+        """Tells that it is not worked on, as what guards the cluster does not stand."""
+        await self._post(execution, _UNGUARDED, f"nothing is done until this is mended: {trouble}")
 
-    def _event(self, execution: RunbookExecution, reason: str, message: str) -> dict[str, object]:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    async def unguarded(self, trouble: str) -> None:
+        """Tells the same of all, in the namespace of the installation, as an Event about the operator's account."""
+        about = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "name": OPERATOR_ACCOUNT,
+            "namespace": SYSTEM_NAMESPACE,
+        }
+        note = f"no runbook is carried out until this is mended: {trouble}"
+        await self._send(about, SYSTEM_NAMESPACE, _UNGUARDED, note)
+
+    async def _post(self, execution: RunbookExecution, reason: str, note: str) -> None:
+        about = {
+            "apiVersion": API_VERSION,
+            "kind": "RunbookExecution",
+            "name": execution.name,
+            "namespace": execution.namespace,
+            "uid": execution.uid,
+        }
+        await self._send(about, execution.namespace, reason, note)
+
+    async def _send(self, about: Mapping[str, str], namespace: str, reason: str, note: str) -> None:
+        try:
+            path = await self._api.path("events.k8s.io/v1", "Event", namespace)
+            await self._api.create(path, self._event(about, namespace, reason, note))
+        except ApiError as error:
+            log.warning("%s/%s: event %s not posted: %s", namespace, about["name"], reason, error)
+
+    def _event(self, about: Mapping[str, str], namespace: str, reason: str, message: str) -> dict[str, object]:
+        now = rfc3339(datetime.now(UTC), "microseconds")
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{execution.name}.{uuid.uuid4().hex[:12]}", "namespace": execution.namespace},
+            "metadata": {"name": f"{about['name']}.{uuid.uuid4().hex[:12]}", "namespace": namespace},
             "eventTime": now,
             "reportingController": "interlock.dev/operator",
             "reportingInstance": self._identity,
@@ -61,13 +90,7 @@ class Events:
             "reason": reason,
             "note": message.encode()[:_NOTE_BYTES].decode(errors="ignore"),
             "type": "Warning" if reason in _WARNINGS else "Normal",
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": "RunbookExecution",
-                "name": execution.name,
-                "namespace": execution.namespace,
-                "uid": execution.uid,
-            },
+            "regarding": dict(about),
         }
 
 

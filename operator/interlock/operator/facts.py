@@ -8,39 +8,45 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from interlock.crds.attestation import Verdict
 from interlock.crds.execution import Earned, Plan, RunbookExecution
 from interlock.crds.guardrail import Guardrail, matching
 from interlock.crds.runbook import Runbook
-from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, ApiError, Forbidden, Object
+from interlock.crds.types import API_VERSION, rfc3339
+from interlock.operator.api import Api, Object
 from interlock.operator.checks import Checks
 from interlock.operator.core.autonomy import demanded, earned
 from interlock.operator.core.claims import claim_of, replicas_of
-from interlock.operator.core.gates import REQUEST_GATES, Case, objection
+from interlock.operator.core.gates import REQUEST_GATES, Case, objection, stopped_by
 from interlock.operator.core.ledger import Horizon
 from interlock.operator.core.limits import Asked, Finding, Totals
+from interlock.operator.errors import ApiError, Forbidden
+from interlock.operator.grants import Grants
 from interlock.operator.ledgers import Ledgers
 from interlock.operator.look import Observer, View
-from interlock.operator.planning import parameters, timestamp
+from interlock.operator.planning import parameters
 from interlock.operator.prepared import Condition, StepRefused, Subject
 from interlock.operator.session import Clock, Session
+from interlock.operator.trust import Trust
 
 log = logging.getLogger(__name__)
 
 RUNBOOKS_KEPT = 256
+UNKNOWN = Verdict("NoAttestation", "there is no such runbook")
 
 
 class Facts:
     """Reads with the operator's own account, which sees opted-in namespaces and no Secrets."""
 
     def __init__(
-        self, api: Api, observer: Observer, checks: Checks, ledgers: Ledgers, *, allow_unvetted: bool, clock: Clock
+        self, api: Api, observer: Observer, checks: Checks, ledgers: Ledgers, *, trust: Trust, clock: Clock
     ) -> None:
         self._api = api
         self._observer = observer
         self._checks = checks
+        self._grants = Grants(api)
         self._ledgers = ledgers
-        self._allow_unvetted = allow_unvetted
+        self._trust = trust
         self._clock = clock
         self._runbooks: OrderedDict[str, Runbook] = OrderedDict()
 
@@ -60,13 +66,16 @@ class Facts:
             namespace_labels=await self._labels(target.namespace),
             guardrails=session.guardrails,
             target=await self._find_target(execution),
+            ungranted="",
             unmet=(),
             limits=(),
-            vetted=False,
-            allow_unvetted=self._allow_unvetted,
+            vetted=await self._trust.judge(runbook) if runbook else UNKNOWN,
+            allow_unvetted=self._trust.allow_unvetted,
         )
         if runbook is None or case.target is None or objection(REQUEST_GATES, case) is not None:
             return case
+        if session.state.plan is None and (ungranted := await self._grants.missing(runbook, target.namespace)):
+            return replace(case, ungranted=ungranted)
         view = self.view(session, runbook, case.target["metadata"]["uid"])
         view.read["target"] = dict(case.target)
         session.view = view
@@ -77,7 +86,7 @@ class Facts:
         """What expressions see from now on."""
         given: dict[str, JsonValue] = {
             "parameters": parameters(session.execution, runbook),
-            "now": timestamp(self._clock()),
+            "now": rfc3339(self._clock()),
         }
         return View(self._observer, session.execution.spec.target, target_uid, given)
 
@@ -193,9 +202,9 @@ class Facts:
         session.guardrails = matching(known, namespace=session.execution.namespace, family=family, risk=risk)
         return session.guardrails
 
-    async def stopped(self, session: Session) -> bool:
-        """Whether a guardrail's stop switch is on; it binds every write, also of what has begun."""
-        return any(guardrail.spec.stop for guardrail in await self.guardrails(session))
+    async def stopped(self, session: Session) -> str:
+        """Which guardrail's stop switch is on, or nothing; it binds every write, also of what has begun."""
+        return stopped_by(await self.guardrails(session))
 
     async def failing(self, conditions: Mapping[str, Condition], view: View) -> dict[str, str]:
         """The conditions that do not hold, by name, each with why."""

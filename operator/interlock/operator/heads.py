@@ -14,13 +14,13 @@ from typing import TextIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from interlock.crds.audithead import AuditHeadSpec
-from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, ApiError, Conflict
+from interlock.crds.types import API_VERSION, rfc3339
+from interlock.operator.api import Api
 from interlock.operator.archive import Archive, ArchiveError
 from interlock.operator.archive.heads import latest_head, sign_head
 from interlock.operator.archive.signing import Signer
+from interlock.operator.errors import ApiError, Conflict
 from interlock.operator.lease import Leadership
-from interlock.operator.planning import timestamp
 from interlock.operator.session import Clock, utc_now
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Heads:
     async def sign(self) -> None:
         """Signs the end of the chain if it has moved, and publishes what is not published yet; failures are logged."""
         try:
-            head = await asyncio.to_thread(sign_head, self._archive, self._signer, timestamp(self._clock()))
+            head = await asyncio.to_thread(sign_head, self._archive, self._signer, rfc3339(self._clock()))
             if head is not None:
                 self._print(head)
                 self._unpublished.append(head)

@@ -21,7 +21,9 @@ from typing import Any
 
 from interlock.crds.execution import Fence
 from interlock.crds.names import OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
-from interlock.operator.api import Api, ApiError, Conflict, NotFound, Object
+from interlock.crds.types import rfc3339
+from interlock.operator.api import Api, Object
+from interlock.operator.errors import ApiError, Conflict, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -302,7 +304,7 @@ class Leadership:
 
     def _stamp(self) -> str:
         """The time as it stands in the Lease, by which we know our own write again if its answer is lost."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        now = rfc3339(datetime.now(UTC), "microseconds")
         self._sent.append(now)
         return now
 

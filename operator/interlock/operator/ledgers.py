@@ -2,13 +2,16 @@
 
 What was read or written last is kept, as the next write is conditional on it anyway: where it lets a start pass, that
 write tells whether it was true; a refusal is only given on what has just been read. So a start and an end cost one
-write each and no read, and nothing rests on memory.
+write each and no read, and nothing rests on memory. What is asked of a Ledger while it is being written waits, and is
+then done in one write together.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -16,9 +19,10 @@ from interlock.crds.execution import STARTED, TERMINAL, Phase, RunbookExecution
 from interlock.crds.ledger import SHARED_LEDGER, Hold, Ledger, LedgerSpec, ledger_of, new_ledger
 from interlock.crds.names import SYSTEM_NAMESPACE
 from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, Conflict
+from interlock.operator.api import Api
 from interlock.operator.core import ledger as core
 from interlock.operator.core.limits import Asked, Finding, findings, strictest
+from interlock.operator.errors import Conflict, Unavailable
 from interlock.operator.lease import Leadership
 from interlock.operator.relist import UNFINISHED
 from interlock.operator.session import Clock
@@ -103,6 +107,30 @@ def _hold_of(execution: RunbookExecution) -> Hold:
     )
 
 
+Change = Callable[[LedgerSpec], LedgerSpec | Finding]
+"""The content after a change, or what stands against it."""
+
+
+@dataclass(eq=False)
+class _Order:
+    """A change of one Ledger that waits for its turn, and what has become of it."""
+
+    change: Change
+    settled: bool = False
+    written: bool = False
+    refused: Finding | None = None
+
+    def apply(self, spec: LedgerSpec) -> LedgerSpec:
+        after = self.change(spec)
+        self.refused = after if isinstance(after, Finding) else None
+        return after if isinstance(after, LedgerSpec) else spec
+
+    def answer(self) -> Finding | None:
+        if not self.written:
+            raise Unavailable(0, "a Ledger was to be written for several at once, and nobody knows whether it was")
+        return self.refused
+
+
 class Ledgers:
     """What the limits rest on."""
 
@@ -111,6 +139,7 @@ class Ledgers:
         self._clock = clock
         self._kept: dict[str, Ledger] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._orders: defaultdict[str, list[_Order]] = defaultdict(list)
 
     async def against(self, asked: Asked) -> tuple[Finding, ...]:
         """All that stands against a start now; nothing is taken.
@@ -140,6 +169,15 @@ class Ledgers:
             NotLeader: somebody else works on it.
             ApiError: nobody knows; taking it again takes nothing twice.
         """
+        if asked.shared:
+            return await self._take_of_both(asked)
+        return await self._change(ledger_of(asked.claim.namespace), lambda spec: self._started(spec, asked))
+
+    def _started(self, spec: LedgerSpec, asked: Asked) -> LedgerSpec | Finding:
+        against = strictest(findings(asked, spec, None, self._clock()))
+        return against or self._taken(spec, asked, shared=False)
+
+    async def _take_of_both(self, asked: Asked) -> Finding | None:
         async with self._turn(asked):
             fresh = False
             for _ in range(ATTEMPTS):
@@ -159,19 +197,14 @@ class Ledgers:
     @asynccontextmanager
     async def _turn(self, asked: Asked) -> AsyncIterator[None]:
         """In this process one after the other: conflicts are for others."""
-        own = self._lock(ledger_of(asked.claim.namespace))
-        if not asked.shared:
-            async with own:
-                yield
-            return
-        async with self._lock(SHARED_LEDGER), own:
+        async with self._lock(SHARED_LEDGER), self._lock(ledger_of(asked.claim.namespace)):
             yield
 
     async def _take(self, asked: Asked) -> None:
         """The shared one first: what it holds in vain, because the other refuses, is withdrawn."""
-        if asked.shared:
-            await self._change(SHARED_LEDGER, lambda s: self._taken(s, asked, shared=True))
-        await self._change(ledger_of(asked.claim.namespace), lambda s: self._taken(s, asked, shared=False))
+        for name in (SHARED_LEDGER, ledger_of(asked.claim.namespace)):
+            ledger = await self._read(name)
+            await self._write(ledger, self._taken(ledger.spec, asked, shared=name == SHARED_LEDGER))
 
     def _taken(self, spec: LedgerSpec, asked: Asked, *, shared: bool) -> LedgerSpec:
         elsewhere = asked.shared and not shared
@@ -180,9 +213,9 @@ class Ledgers:
     async def _withdraw(self, asked: Asked) -> None:
         """An earlier attempt may have ended between both writes."""
         uid = asked.claim.uid
-        own = await self._read(ledger_of(asked.claim.namespace))
-        if asked.shared and core.held(own.spec, uid) is None:
-            await self._change(SHARED_LEDGER, lambda spec: core.withdrawn(spec, uid, shared=True))
+        own, shared = await self._read(ledger_of(asked.claim.namespace)), await self._read(SHARED_LEDGER)
+        if core.held(own.spec, uid) is None:
+            await self._write(shared, core.withdrawn(shared.spec, uid, shared=True))
 
     async def release(self, namespace: str, uid: str, phase: Phase | None) -> None:
         """Gives back what an execution holds that has ended so; nothing where it holds nothing, as far as is known.
@@ -196,10 +229,8 @@ class Ledgers:
         if hold is None:
             return
         if hold.shared:
-            async with self._lock(SHARED_LEDGER):
-                await self._surely(SHARED_LEDGER, lambda spec: core.let_go(spec, uid))
-        async with self._lock(name):
-            await self._surely(name, lambda spec: core.released(spec, uid, phase, self._clock()))
+            await self._change(SHARED_LEDGER, lambda spec: core.let_go(spec, uid))
+        await self._change(name, lambda spec: core.released(spec, uid, phase, self._clock()))
 
     async def all(self) -> list[Ledger]:
         """Every Ledger as it stands.
@@ -233,9 +264,8 @@ class Ledgers:
                 return core.let_go(spec, hold.uid)
             return core.released(spec, hold.uid, phase, self._clock())
 
-        async with self._lock(name):
-            self._kept.pop(name, None)
-            await self._surely(name, left)
+        self._kept.pop(name, None)
+        await self._change(name, left)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._turns.setdefault(name, asyncio.Lock())
@@ -245,26 +275,51 @@ class Ledgers:
             self._kept[name] = await self._store.read(name)
         return self._kept[name]
 
-    async def _surely(self, name: str, change: Callable[[LedgerSpec], LedgerSpec]) -> None:
-        """Also if others write; what they have written is changed."""
-        for attempt in range(ATTEMPTS):
-            await self._read(name, fresh=attempt > 0)
-            try:
-                return await self._change(name, change)
-            except Conflict:
-                log.debug("Ledger %s has changed", name)
+    async def _change(self, name: str, change: Change) -> Finding | None:
+        """Makes a change surely, also if others write; whoever's turn it is makes those of all who wait as well."""
+        order = _Order(change)
+        self._orders[name].append(order)
+        try:
+            async with self._lock(name):
+                if not order.settled:
+                    await self._carry_out(name, [o for o in self._orders.pop(name) if not o.settled])
+        finally:
+            order.settled = True  # also if it was cancelled before its turn came
+        return order.answer()
+
+    async def _carry_out(self, name: str, orders: Sequence[_Order]) -> None:
+        """All of these in one write. What fails is told to its caller; the others know that they do not know."""
+        try:
+            await self._write_all(name, orders)
+            for order in orders:
+                order.written = True
+        finally:
+            for order in orders:
+                order.settled = True
+
+    async def _write_all(self, name: str, orders: Sequence[_Order]) -> None:
+        fresh = False
+        for _ in range(ATTEMPTS):
+            ledger = await self._read(name, fresh=fresh)
+            spec = ledger.spec
+            for order in orders:
+                spec = order.apply(spec)
+            if fresh or not any(order.refused for order in orders):
+                try:
+                    return await self._write(ledger, spec)
+                except Conflict:
+                    log.debug("Ledger %s has changed", name)
+            fresh = True
         raise Conflict(409, f"Ledger {name} changes faster than it can be written")
 
-    async def _change(self, name: str, change: Callable[[LedgerSpec], LedgerSpec]) -> None:
+    async def _write(self, ledger: Ledger, spec: LedgerSpec) -> None:
         """What is kept is dropped where nobody knows whether it was written."""
-        before = await self._read(name)
-        spec = change(before.spec)
-        if spec == before.spec:
+        if spec == ledger.spec:
             return
         try:
-            self._kept[name] = await self._store.write(before, spec)
+            self._kept[ledger.name] = await self._store.write(ledger, spec)
         except BaseException:
-            self._kept.pop(name, None)
+            self._kept.pop(ledger.name, None)
             raise
 
     def forget(self) -> None:

@@ -80,3 +80,19 @@ def archived(completed_at: str | None) -> None:
 def served() -> bytes:
     """All metrics in Prometheus' text format."""
     return generate_latest(REGISTRY)
+
+
+def request_kind(method: str, path: str) -> tuple[str, str]:
+    """Verb and resource of a request, without any name, as the metrics show them.
+
+    `/api/v1/namespaces/shop/pods/web-1` is (`get`, `pods`); what is no resource is discovery.
+    """
+    parts = path.strip("/").split("/")
+    place = parts[2:] if parts[0] == "api" else parts[3:]
+    if len(place) > 2 and place[0] == "namespaces":
+        place = place[2:]
+    if not place:
+        return method.lower(), "discovery"
+    resource = "/".join([place[0], *place[2:]])
+    verb = {"POST": "create", "PUT": "update"}.get(method, method.lower())
+    return ("list" if verb == "get" and len(place) == 1 else verb), resource

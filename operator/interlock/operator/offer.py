@@ -6,17 +6,18 @@ from datetime import timedelta
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
-from interlock.operator.api import Forbidden, Invalid
+from interlock.crds.types import rfc3339
 from interlock.operator.core import decide as core
 from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, objection
 from interlock.operator.core.gitops import manager_of
 from interlock.operator.core.limits import Finding
 from interlock.operator.core.state import parse_time
 from interlock.operator.effects import intend
+from interlock.operator.errors import Forbidden, Invalid
 from interlock.operator.facts import Facts
 from interlock.operator.ledgers import Ledgers
-from interlock.operator.planning import Draft, Terms, draft_plan, quorum, subject, timestamp
-from interlock.operator.prepared import StepRefused
+from interlock.operator.planning import Draft, Terms, draft_plan, quorum, subject
+from interlock.operator.prepared import NotGranted, StepRefused
 from interlock.operator.record import Recorder
 from interlock.operator.session import Chance, Clock, Pause, Rhythm, Session
 from interlock.operator.steps import Steps
@@ -54,24 +55,31 @@ class Offers:
 
     async def make(self, session: Session) -> Pause | None:
         """Pass the gates, compute the plan, offer it."""
-        case = await self._facts.case(session)
-        if found := objection(REQUEST_GATES, case):
-            session.add(core.end(found.verdict, found.reason, found.message).event)
+        case = await self._admitted(session)
+        if case is None:
             return None
         try:
             draft = await self._draft(session, case)
         except REFUSALS as refused:
-            session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
+            session.add(_refusal(refused))
             return None
         session.plan = draft.plan
         session.memory.looked_at = self._clock()
         session.add(Event(event="Planned", data={"plan": draft.plan.digest, "steps": len(draft.plan.steps)}))
         return None
 
+    async def _admitted(self, session: Session) -> Case | None:
+        """What the gates judged; None if one objects, with which the execution ends."""
+        case = await self._facts.case(session)
+        if found := objection(REQUEST_GATES, case):
+            session.add(core.end(found.verdict, found.reason, found.message).event)
+            return None
+        return case
+
     async def _draft(self, session: Session, case: Case) -> Draft:
         """The plan as the cluster stands now; a plan that is offered already lends its times."""
         offered = session.plan if session.state.plan else None
-        made_at = offered.made_at if offered else timestamp(self._clock())
+        made_at = offered.made_at if offered else rfc3339(self._clock())
         if case.runbook is None or case.target is None or session.view is None:
             raise StepRefused("the runbook or the target is gone")
         about = subject(session.execution, case.runbook, session.view, case.target["metadata"]["uid"], made_at)
@@ -87,7 +95,7 @@ class Offers:
         return await draft_plan(self._steps, about, terms)
 
     def _expires_at(self, runbook: Runbook) -> str:
-        return timestamp(self._clock() + timedelta(seconds=runbook.spec.approval.expires_after_seconds))
+        return rfc3339(self._clock() + timedelta(seconds=runbook.spec.approval.expires_after_seconds))
 
     async def watch(self, session: Session) -> Pause | None:
         """While a plan waits: is the fault still there, and would the same still be done?"""
@@ -96,11 +104,8 @@ class Offers:
         if (seconds := self._until_next_look(session)) > 0:
             return Pause(seconds)
         session.memory.looked_at = self._clock()
-        case = await self._facts.case(session)
-        if found := objection(REQUEST_GATES, case):
-            session.add(core.end(found.verdict, found.reason, found.message).event)
-            return None
-        if session.observed:
+        case = await self._admitted(session)
+        if case is None or session.observed:
             return None
         drifted, why = await self._drift(session, case)
         session.set_condition("Drifted", drifted, "PlanDiffers" if drifted else "AsPlanned", why)
@@ -127,18 +132,15 @@ class Offers:
 
     async def start(self, session: Session) -> Pause | None:
         """Approved: the gates again, the whole plan again, what the Ledger has to say, and the first intents."""
-        case = await self._facts.case(session)
-        if found := objection(REQUEST_GATES, case):
-            session.add(core.end(found.verdict, found.reason, found.message).event)
-            return None
-        if session.observed:
+        case = await self._admitted(session)
+        if case is None or session.observed:
             return None
         if found := objection(HOLD_GATES, case):
             return self._hold(session, found.reason, found.message)
         try:
             draft = await self._draft(session, case)
         except REFUSALS as refused:
-            session.add(core.end("Refused", "PlanRefused", safe_message(refused)).event)
+            session.add(_refusal(refused))
             return None
         if session.plan is None or draft.plan.digest != session.plan.digest:
             return self._void(session, draft)
@@ -177,3 +179,8 @@ class Offers:
             old = session.plan.digest if session.plan else ""
             session.add(Event(event="PlanVoided", data={"plan": old, "now": draft.plan.digest}))
         return None
+
+
+def _refusal(refused: Exception) -> Event:
+    reason = "NotGranted" if isinstance(refused, NotGranted) else "PlanRefused"
+    return core.end("Refused", reason, safe_message(refused)).event

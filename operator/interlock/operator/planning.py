@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -27,11 +26,6 @@ class Draft:
     plan: Plan
     first: tuple[Prepared, ...]
     """The steps that need no other and whose effects the plan shows: all that may begin at once."""
-
-
-def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def quorum(runbook: Runbook, guardrails: tuple[Guardrail, ...]) -> int:

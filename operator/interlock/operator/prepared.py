@@ -28,6 +28,10 @@ class StepRefused(Exception):
     """The step must not be done; nothing was changed. The message says why."""
 
 
+class NotGranted(StepRefused):
+    """The runbook's account or the right to act as it is missing; the message says what to apply."""
+
+
 class MovingObject(StepRefused):
     """The object never held still; nothing was changed."""
 

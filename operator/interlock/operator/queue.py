@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from interlock.operator import metrics
-from interlock.operator.api import ApiError
+from interlock.operator.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class Queue:
         while True:
             await self._gate()
             _, _, key = await self._ready.get()
+            await self._gate()  # it may have closed while there was nothing to do
             if self._draining or key not in self._queued:  # it had its turn already, having been brought forward
                 continue
             del self._queued[key]

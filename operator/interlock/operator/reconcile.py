@@ -13,6 +13,7 @@ from interlock.crds.names import AUDIT_FINALIZER
 from interlock.operator.api import Object
 from interlock.operator.core import decide as core
 from interlock.operator.effects import Effects
+from interlock.operator.errors import Stopped
 from interlock.operator.facts import Facts
 from interlock.operator.ledgers import Ledgers
 from interlock.operator.offer import Offers
@@ -20,6 +21,7 @@ from interlock.operator.record import Recorder
 from interlock.operator.runner import Runners
 from interlock.operator.session import Chance, Clock, Memory, Pause, Rhythm, Session, utc_now
 from interlock.operator.steps import Steps
+from interlock.operator.trial import IN_EARNEST, Trial
 from interlock.operator.verify import Verifier
 
 log = logging.getLogger(__name__)
@@ -39,12 +41,14 @@ class Reconciler:
         rhythm: Rhythm,
         clock: Clock = utc_now,
         chance: Chance = random.random,
+        trial: Trial = IN_EARNEST,
     ) -> None:
         self._facts = facts
         self._runners = runners
         self._recorder = recorder
         self._ledgers = ledgers
         self._clock = clock
+        self._rhythm = rhythm
         self._offers = Offers(
             facts,
             steps,
@@ -56,7 +60,7 @@ class Reconciler:
             crowd=lambda: len(self._memories),
         )
         self._effects = Effects(facts, steps, rhythm=rhythm, clock=clock, chance=chance)
-        self._verifier = Verifier(facts, rhythm, clock)
+        self._verifier = Verifier(facts, rhythm, clock, trial)
         self._memories: dict[str, Memory] = {}
 
     def forget(self) -> None:
@@ -79,6 +83,7 @@ class Reconciler:
             await self._close(body)
             return None
         session = Session(body, self._memory(body), self._clock)
+        session.guarded()
         await self._facts.remember_runbook(session)
         if not session.execution.journal:
             session.add(_requested(session.execution))
@@ -90,7 +95,11 @@ class Reconciler:
             if isinstance(following, core.EFFECTS) and session.pending:
                 await self._recorder.record(session)
             log.debug("%s: %s", session.execution.key, following)
-            pause = await self._do(session, following)
+            try:
+                pause = await self._do(session, following)
+            except Stopped as stop:
+                session.set_condition("Held", True, stop.reason, str(stop))
+                pause = Pause(self._rhythm.poll)
             if pause is not None:
                 await self._recorder.record(session)
                 return pause.seconds

@@ -7,14 +7,15 @@ from typing import Any
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.names import ARCHIVED_AT_ANNOTATION, AUDIT_FINALIZER
 from interlock.crds.rules import STALE_WRITER
-from interlock.crds.types import API_VERSION
+from interlock.crds.types import API_VERSION, rfc3339
 from interlock.operator import metrics
-from interlock.operator.api import Api, Conflict, Invalid, NotFound, Object
+from interlock.operator.api import Api, Object
 from interlock.operator.archiver import Archiver
+from interlock.operator.errors import Conflict, Invalid, NotFound
 from interlock.operator.events import Events
 from interlock.operator.lease import Leadership, StaleFence
-from interlock.operator.planning import timestamp
 from interlock.operator.session import Session, utc_now
+from interlock.operator.trial import IN_EARNEST, Trial
 
 VERSIONS_KEPT = 4096
 
@@ -22,11 +23,14 @@ VERSIONS_KEPT = 4096
 class Recorder:
     """Makes durable what happened."""
 
-    def __init__(self, api: Api, leadership: Leadership, archive: Archiver, events: Events) -> None:
+    def __init__(
+        self, api: Api, leadership: Leadership, archive: Archiver, events: Events, trial: Trial = IN_EARNEST
+    ) -> None:
         self._api = api
         self._leadership = leadership
         self._archive = archive
         self._events = events
+        self._trial = trial
         self._own: OrderedDict[str, None] = OrderedDict()
 
     def wrote(self, version: str) -> bool:
@@ -58,7 +62,11 @@ class Recorder:
         for patch in session.patches(self._leadership.fence()):
             before = (session.body.get("status") or {}).get("phase")
             session.body = await self._write(session, patch)
-            await self._events.phase(RunbookExecution.from_object(session.body), before)
+            status = session.body["status"]
+            latest = status["journal"][-1]
+            self._trial.durable(f"{session.execution.key} {latest['event']} {latest.get('step', '')}")
+            if status["phase"] != before:  # most writes change none, and need not be read again for it
+                await self._events.phase(RunbookExecution.from_object(session.body), before)
         session.written(session.body)
 
     async def _write(self, session: Session, patch: dict[str, Any]) -> Object:
@@ -94,7 +102,7 @@ class Recorder:
         metrics.archived((body.get("status") or {}).get("completedAt"))
         rest = [f for f in finalizers if f != AUDIT_FINALIZER]
         path = await self._api.path(API_VERSION, "RunbookExecution", meta["namespace"], meta["name"])
-        archived = {ARCHIVED_AT_ANNOTATION: timestamp(utc_now())}
+        archived = {ARCHIVED_AT_ANNOTATION: rfc3339(utc_now())}
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": rest, "annotations": archived}}
         with contextlib.suppress(NotFound):
             self._remember(await self._api.merge_patch(path, patch))

@@ -14,7 +14,8 @@ from interlock.crds.execution import TERMINAL
 from interlock.crds.names import AUDIT_FINALIZER
 from interlock.crds.types import API_VERSION
 from interlock.operator import metrics
-from interlock.operator.api import Api, ApiError, Object
+from interlock.operator.api import Api, Object
+from interlock.operator.errors import ApiError
 from interlock.operator.lease import Leadership
 
 log = logging.getLogger(__name__)

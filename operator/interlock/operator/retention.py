@@ -4,20 +4,18 @@ The API server lets the operator delete only what has ended and carries no audit
 loses nothing that is not in the archive.
 """
 
-import asyncio
 import heapq
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from interlock.crds.names import ARCHIVED_AT_ANNOTATION, AUDIT_FINALIZER
 from interlock.crds.types import API_VERSION
-from interlock.operator.api import Api, ApiError, Conflict, NotFound, Object
-from interlock.operator.lease import Leadership, NotLeader
+from interlock.operator.api import Api, Object
+from interlock.operator.errors import Conflict, NotFound
+from interlock.operator.lease import Leadership
+from interlock.operator.recurring import every
 from interlock.operator.session import Clock, utc_now
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, order=True)
@@ -56,15 +54,7 @@ class Retention:
 
     async def keep(self, seconds: float) -> None:
         """Sweeps every so many seconds while this process leads, until cancelled; failures are logged."""
-        await self._leadership.acquired.wait()
-        while True:
-            await asyncio.sleep(seconds)  # a new leader has more urgent work
-            try:
-                await self.sweep()
-            except NotLeader:
-                continue
-            except ApiError as error:
-                log.warning("finished executions are not cleared away, will try again: %s", error)
+        await every(seconds, self._leadership, self.sweep, "finished executions are not cleared away")
 
     async def sweep(self) -> int:
         """Looks at all executions once, without their content; returns how many were deleted.

@@ -8,10 +8,14 @@ import base64
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 
+from interlock.crds import grants
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.names import EXECUTION_UID_LABEL, RUNNER_SECRET_TYPE, RUNNERS_NAMESPACE, runner_account
-from interlock.operator.api import Api, Conflict, Forbidden, NotFound
+from interlock.operator.api import Api
+from interlock.operator.errors import Conflict, Forbidden, NotFound
+from interlock.operator.trial import IN_EARNEST, Trial
 
 TOKEN_SECONDS = 600
 _RENEW_BEFORE_SECONDS = 120
@@ -35,8 +39,9 @@ class Runner:
 class Runners:
     """Mints and keeps one token for each execution that is worked on."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, trial: Trial = IN_EARNEST) -> None:
         self._api = api
+        self._trial = trial
         self._runners: dict[str, Runner] = {}
 
     async def runner(self, execution: RunbookExecution) -> Runner:
@@ -70,12 +75,10 @@ class Runners:
                 },
             )
         except (NotFound, Forbidden) as refused:
-            namespace = execution.spec.target.namespace
-            place = f"--namespace {namespace}" if namespace else "--cluster"
-            way_out = f"`interlock runbook rbac {family} {place}` prints the grant"
+            way_out = grants.way_out(family, execution.spec.target.namespace)
             raise NoRunner(f"no token of {account} in {RUNNERS_NAMESPACE}: {refused}; {way_out}") from refused
         token = str(answer["status"]["token"])
-        api = self._api.with_token(token)
+        api = self._api.with_token(token, partial(self._trial.heard, account))
         return Runner(api, secrets, _jti(token), time.monotonic() + TOKEN_SECONDS)
 
     async def _secret(self, execution: str) -> tuple[tuple[str, ...], str]:

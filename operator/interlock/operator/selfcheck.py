@@ -11,14 +11,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from interlock.crds.digest import digest
-from interlock.crds.manifests import resources
+from interlock.crds.manifests import documents
 from interlock.crds.names import AGENTS_USER, OPERATOR_USER
 from interlock.crds.powers import AGENTS_GROUPS, AGENTS_MUST_NOT, OPERATOR_GROUPS, OPERATOR_MUST_NOT, Right
 from interlock.crds.types import Digest
-from interlock.operator.api import Api, ApiError
+from interlock.operator.api import Api
+from interlock.operator.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +42,7 @@ class SelfCheck:
         self._seconds = seconds
         self._shipped = shipped()
         self._well = asyncio.Event()
+        self._ill = asyncio.Event()
         self.trouble = "not looked at yet"
 
     @property
@@ -63,6 +63,10 @@ class SelfCheck:
         """Returns when all stands."""
         await self._well.wait()
 
+    async def until_trouble(self) -> None:
+        """Returns when something was found that does not stand."""
+        await self._ill.wait()
+
     async def keep(self) -> None:
         """Looks until cancelled."""
         while True:
@@ -75,9 +79,11 @@ class SelfCheck:
         self.trouble = trouble
         if trouble:
             self._well.clear()
+            self._ill.set()
             log.error("nothing is done until this is mended: %s", trouble)
         else:
             self._well.set()
+            self._ill.clear()
             log.info("policies stand as shipped, and the agents can only ask")
 
     async def _look(self) -> str:
@@ -110,11 +116,10 @@ class SelfCheck:
 
 def shipped() -> Guards:
     """What this version of the operator demands."""
-    documents = (doc for path in resources("install") for doc in yaml.safe_load_all(path.read_text()))
     return {
         (doc["kind"], doc["metadata"]["name"]): digest(_with_defaults(doc["kind"], doc["spec"]))
-        for doc in documents
-        if doc and doc["kind"] in {POLICY, BINDING}
+        for doc in documents("install")
+        if doc["kind"] in {POLICY, BINDING}
     }
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from interlock.crds.celprocess import Evaluator
-from interlock.operator.api import Api, ApiError, connecting
+from interlock.operator.alarm import Alarm
+from interlock.operator.api import Api, connecting
 from interlock.operator.archive import Archive
 from interlock.operator.archive import migrate as schema
 from interlock.operator.archiver import Archiver
 from interlock.operator.checks import Checks, Prometheus
+from interlock.operator.errors import ApiError
 from interlock.operator.events import Events
 from interlock.operator.facts import Facts
 from interlock.operator.health import Health
@@ -34,6 +36,8 @@ from interlock.operator.session import Rhythm, utc_now
 from interlock.operator.settings import OperatorSettings
 from interlock.operator.shards import Shards
 from interlock.operator.steps import Steps
+from interlock.operator.trial import IN_EARNEST, Trial
+from interlock.operator.trust import Trust
 from interlock.operator.upkeep import Upkeep
 from interlock.operator.watch import Hear, Heard, Watch
 from interlock.operator.work import Work
@@ -55,6 +59,7 @@ class Operator:
     relist: Relist
     upkeep: Upkeep
     guard: SelfCheck
+    alarm: Alarm
     gained: asyncio.Queue[str]
 
 
@@ -82,20 +87,22 @@ class Acting:
             await self.guard.until_well()
 
 
-async def run(settings: OperatorSettings) -> None:
+async def run(settings: OperatorSettings, trial: Trial = IN_EARNEST) -> None:
     """Runs until SIGTERM or SIGINT, then hands over: no new work, work in hand comes to a durable point, within
     `grace_seconds` and until a second signal; then the Lease is given back. If it does not, the Lease runs out instead.
+    Only vetting gives it a trial.
 
     Raises:
         WatchEnded: the watch died and cannot be trusted any more; start the process again.
         ApiError: the API server was never reached.
     """
     signals = _signals()
-    async with _operator(settings) as parts:
+    async with _operator(settings, trial) as parts:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(parts.leadership.keep(), name="lease")
                 group.create_task(parts.guard.keep(), name="self-check")
+                group.create_task(parts.alarm.keep(), name="alarm")
                 group.create_task(parts.relist.run(), name="relist")
                 group.create_task(_gain(parts), name="gain")
                 group.create_task(parts.queue.run(settings.workers), name="queue")
@@ -144,7 +151,7 @@ async def _gain(parts: Operator) -> None:
 
 
 @asynccontextmanager
-async def _operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
+async def _operator(settings: OperatorSettings, trial: Trial) -> AsyncIterator[Operator]:
     identity = settings.identity or f"{socket.gethostname()}-{os.getpid()}"
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -161,20 +168,22 @@ async def _operator(settings: OperatorSettings) -> AsyncIterator[Operator]:
         archive = Archive(settings.archive())
         stack.callback(archive.close)
         ledgers = Ledgers(LedgerStore(api, leadership), utc_now)
-        upkeep = Upkeep.of(settings, api, leadership, archive, ledgers)
+        trust = _trust(settings, api)
+        upkeep = Upkeep.of(settings, api, leadership, archive, ledgers, trust=trust)
         stack.push_async_callback(upkeep.heads.last)
         archiver = Archiver(archive)
         stack.push_async_callback(archiver.close)
-        recorder = Recorder(api, leadership, archiver, Events(api, identity))
+        events = Events(api, identity)
+        recorder = Recorder(api, leadership, archiver, events, trial)
         guard = SelfCheck(api, settings.check_seconds)
         acting = Acting(leadership, guard)
-        reconciler = await _reconciler(stack, settings, api, acting, recorder, ledgers=ledgers)
-        parts = _parts(settings, api, acting, reconciler, upkeep)
+        reconciler = await _reconciler(
+            stack, settings, api, acting, recorder, ledgers=ledgers, trial=trial, trust=trust
+        )
+        parts = _parts(settings, api, acting, reconciler, upkeep, events=events)
         health = Health(leadership, parts.queue, parts.watch, guard)
         await stack.enter_async_context(health.serve(settings.health_host, settings.health_port))
         log.info("health and metrics on port %d", health.port)
-        if settings.allow_unvetted:
-            log.warning("runbooks run without an attestation: this is for labs only")
         yield parts
 
 
@@ -186,23 +195,43 @@ async def _reconciler(
     recorder: Recorder,
     *,
     ledgers: Ledgers,
+    trial: Trial,
+    trust: Trust,
 ) -> Reconciler:
-    evaluator = await stack.enter_async_context(Evaluator())
-    runners = Runners(api)
+    evaluator = await stack.enter_async_context(Evaluator(time_scale=trial.time_scale))
+    runners = Runners(api, trial)
     stack.push_async_callback(runners.close)
     observer = Observer(api)
     checks = Checks(evaluator, Prometheus(settings.prometheus_url, settings.request_timeout_seconds))
     return Reconciler(
-        facts=Facts(api, observer, checks, ledgers, allow_unvetted=settings.allow_unvetted, clock=utc_now),
-        steps=Steps(api, runners, evaluator, _redaction_key(settings), acting.check),
+        facts=Facts(api, observer, checks, ledgers, trust=trust, clock=utc_now),
+        steps=Steps(api, runners, evaluator, _redaction_key(settings), acting.check, trial=trial),
         runners=runners,
         recorder=recorder,
         ledgers=ledgers,
         rhythm=Rhythm(poll=settings.poll_seconds, drift=settings.drift_seconds),
+        trial=trial,
     )
 
 
-def _parts(settings: OperatorSettings, api: Api, acting: Acting, reconciler: Reconciler, upkeep: Upkeep) -> Operator:
+def _trust(settings: OperatorSettings, api: Api) -> Trust:
+    """Whom to trust; a policy that is wrong from the start is said at once.
+
+    Raises:
+        PolicyRefused: it cannot be read.
+    """
+    trust = Trust(api, settings.trust_policy, utc_now, allow_unvetted=settings.allow_unvetted)
+    keys = trust.policy().keys
+    if settings.allow_unvetted:
+        log.warning("runbooks run without an attestation: this is for labs only")
+    elif not keys:
+        log.warning("no key is trusted, so no runbook runs: see INTERLOCK_OPERATOR_TRUST_POLICY")
+    return trust
+
+
+def _parts(
+    settings: OperatorSettings, api: Api, acting: Acting, reconciler: Reconciler, upkeep: Upkeep, *, events: Events
+) -> Operator:
     leadership = acting.leadership
     gained: asyncio.Queue[str] = asyncio.Queue()
     shards = Shards(api, settings.shard, gained.put_nowait)
@@ -221,7 +250,8 @@ def _parts(settings: OperatorSettings, api: Api, acting: Acting, reconciler: Rec
         grace=min(10.0, settings.resync_seconds / 2),
         leadership=leadership,
     )
-    return Operator(leadership, queue, watch, relist, upkeep, acting.guard, gained)
+    alarm = Alarm(api, leadership, acting.guard, events, unfinished=watch.versions.keys(), owns=shards.owns)
+    return Operator(leadership, queue, watch, relist, upkeep, acting.guard, alarm, gained)
 
 
 def _redaction_key(settings: OperatorSettings) -> bytes:

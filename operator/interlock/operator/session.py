@@ -14,12 +14,12 @@ from interlock.crds.guardrail import Guardrail
 from interlock.crds.journal import Entry, Event, extend, genesis, head
 from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Runbook
+from interlock.crds.types import rfc3339
 from interlock.operator.core import state as core
 from interlock.operator.core.decide import Request
 from interlock.operator.core.ledger import Horizon
 from interlock.operator.core.nodes import Node, of_plan
 from interlock.operator.look import View
-from interlock.operator.planning import timestamp
 from interlock.operator.prepared import Prepared
 
 Clock = Callable[[], datetime]
@@ -32,6 +32,10 @@ Chance = Callable[[], float]
 def utc_now() -> datetime:
     """The operator's clock."""
     return datetime.now(UTC)
+
+
+UNGUARDED = "Unguarded"
+"""Reason of what is held because the cluster's guards do not stand."""
 
 
 class IllegalTransition(Exception):
@@ -143,7 +147,7 @@ class Session:
         if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
             return
         same = before is not None and before.status == status
-        since = before.last_transition_time if before is not None and same else timestamp(self.clock())
+        since = before.last_transition_time if before is not None and same else rfc3339(self.clock())
         self.conditions[kind] = Condition.model_validate(
             {
                 "type": kind,
@@ -154,6 +158,12 @@ class Session:
             }
         )
         self.unshown = True
+
+    def guarded(self) -> None:
+        """It is worked on, so what guards the cluster stands: what said otherwise is taken back."""
+        held = self.conditions.get("Held")
+        if held is not None and held.status == "True" and held.reason == UNGUARDED:
+            self.set_condition("Held", False, "Guarded", "")
 
     def request(self) -> Request:
         """What the core decides on; a question that is not written yet has no head that an answer could name."""
@@ -168,7 +178,7 @@ class Session:
             decisions=tuple(spec.decisions),
             requested_by=spec.requested_by,
             low_risk=runbook is not None and runbook.spec.risk == "Low",
-            cancelled=self._cancelled(),
+            cancelled=self.cancelled,
             quorum=self.plan.quorum if self.plan else 1,
             expires_at=core.parse_time(self.plan.expires_at) if self.plan else None,
             verify_within=timedelta(seconds=within),
@@ -181,7 +191,9 @@ class Session:
         """Whether a guardrail, as far as they were looked at in this pass, lets it only be observed."""
         return any(guardrail.spec.mode == "Observe" for guardrail in self.guardrails)
 
-    def _cancelled(self) -> str | None:
+    @property
+    def cancelled(self) -> str | None:
+        """Why somebody wants it to end, if anybody does."""
         if self.execution.deleted:
             return "the execution was deleted"
         if (cancelled := self.execution.spec.cancelled) is None:
@@ -218,7 +230,7 @@ class Session:
         return best
 
     def _patch(self, events: Sequence[Event], fence: Fence) -> dict[str, Any]:
-        now = timestamp(self.clock())
+        now = rfc3339(self.clock())
         journal = extend(self.start, self.execution.journal, events, now)
         state = self._durable = _after(self._durable, events, core.parse_time(now))
         status: dict[str, Any] = {
@@ -227,7 +239,7 @@ class Session:
             "fence": fence.model_dump(mode="json", by_alias=True),
             "replans": state.voided,
             "conditions": [c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in self._conditions()],
-            **_for_people(state, journal, self.plan),
+            **_for_people(state, journal, self.plan, self.conditions.get("Held")),
         }
         if self.plan is not None and any(event.event == "Planned" for event in events):
             status["plan"] = self.plan.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -257,7 +269,9 @@ def _after(state: core.State, events: Iterable[Event], at: datetime) -> core.Sta
     return state
 
 
-def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) -> dict[str, Any]:
+def _for_people(
+    state: core.State, journal: Sequence[Entry], plan: Plan | None, held: Condition | None
+) -> dict[str, Any]:
     """The fields that are printed."""
     latest = journal[-1].details() if journal else {}
     fields: dict[str, Any] = {"reason": None, "message": "", "step": _current(state)}
@@ -267,6 +281,8 @@ def _for_people(state: core.State, journal: Sequence[Entry], plan: Plan | None) 
         fields |= {"reason": "PersonNeeded", "message": safe_message(latest.get("message", ""))}
     elif state.trouble is not None:
         fields |= {"reason": state.trouble, "message": safe_message(state.trouble_message)}
+    elif held is not None and held.status == "True":
+        fields |= {"reason": held.reason, "message": held.message}
     if plan is not None:
         given = next((len(_listed(e.details().get("by"))) for e in reversed(journal) if e.event == "Approved"), 0)
         fields["approvals"] = f"{given if state.approved else 0}/{plan.quorum}" if plan.quorum else "auto"

@@ -37,6 +37,10 @@ class OperatorSettings(BaseSettings):
         description="How often guardrails show what is used of them; the default shard's operator does.",
     )
     prometheus_url: str = Field(default="", description="Prometheus for promql checks; empty: such checks fail.")
+    trust_policy: Path | None = Field(
+        default=None,
+        description="YAML file that says whose attestations are believed; read anew when it changes. None: nobody's.",
+    )
     allow_unvetted: bool = Field(default=False, description="Run runbooks without an attestation. For labs only.")
     health_host: str = Field(default="127.0.0.1", description="Address of the health endpoint.")
     health_port: int = Field(default=8090, ge=0, le=65535, description="Port of the health endpoint; 0 for a free one.")

@@ -14,10 +14,11 @@ from interlock.crds.celprocess import Evaluator
 from interlock.crds.execution import PlannedObject, RunbookExecution
 from interlock.crds.runbook import Step
 from interlock.operator.actions import ACTIONS, EFFECTS
-from interlock.operator.actions.base import ActionRefused, Effect, Means, Turn
+from interlock.operator.actions.base import ActionRefused, DemandOn, Effect, Means, Turn, always_on
 from interlock.operator.actions.writing import Write
-from interlock.operator.api import Api, Conflict
+from interlock.operator.api import Api
 from interlock.operator.core.nodes import Node
+from interlock.operator.errors import Conflict
 from interlock.operator.expressions import Expressions, needed_by, unknown_arguments
 from interlock.operator.look import TargetGone
 from interlock.operator.prepared import (
@@ -25,6 +26,7 @@ from interlock.operator.prepared import (
     Guard,
     Intent,
     MovingObject,
+    NotGranted,
     Prepared,
     Probe,
     Settled,
@@ -34,6 +36,7 @@ from interlock.operator.prepared import (
     skipped_step,
 )
 from interlock.operator.runner import NoRunner, Runners
+from interlock.operator.trial import IN_EARNEST, Trial
 
 _LOOKS = 5
 
@@ -41,7 +44,17 @@ _LOOKS = 5
 class Steps:
     """Carries out steps under the runner's account."""
 
-    def __init__(self, api: Api, runners: Runners, evaluator: Evaluator, key: bytes, guard: Guard) -> None:
+    def __init__(
+        self,
+        api: Api,
+        runners: Runners,
+        evaluator: Evaluator,
+        key: bytes,
+        guard: Guard,
+        *,
+        trial: Trial = IN_EARNEST,
+    ) -> None:
+        self._trial = trial
         self._means = Means(api, runners, evaluator, key, guard)
         self._expressions = Expressions(evaluator)
 
@@ -91,21 +104,28 @@ class Steps:
                 written=written,
             )
             return await action.plan(self._means, turn)
-        except (ActionRefused, TargetGone, NoRunner, ValueError) as refused:
+        except NoRunner as missing:
+            raise NotGranted(str(missing)) from missing
+        except (ActionRefused, TargetGone, ValueError) as refused:
             raise StepRefused(f"step {node.name}: {refused}") from refused
 
-    async def act(self, execution: RunbookExecution, ready: Prepared) -> Acted | Waiting:
+    async def act(
+        self, execution: RunbookExecution, ready: Prepared, demand_on: DemandOn = always_on
+    ) -> Acted | Waiting:
         """Sends the effect, once; asked again after Waiting, it sends what is left of it.
 
         Raises:
             StepRefused: the runner's account or grant is gone; it did not happen.
             NotLeader: somebody else may lead by now; it did not happen.
+            Stopped: it may not be sent now, or not all of it; asked again, what is left of it is sent.
             ApiError: Conflict, Forbidden and Invalid mean that it did not happen; Unavailable tells nothing.
         """
         try:
-            return await _effect(ready.intent).apply(self._means, execution, ready)
+            acted = await _effect(ready.intent).apply(replace(self._means, demand_on=demand_on), execution, ready)
         except ActionRefused as refused:
             raise StepRefused(str(refused)) from refused
+        self._trial.durable(f"{execution.key} effect {ready.planned.action} {ready.planned.name}")
+        return acted
 
     async def probe(self, intent: Intent, ours: Callable[[str], bool]) -> Probe:
         """Whether the effect of an intent happened; `ours` knows the marks that its attempts leave."""

@@ -1,4 +1,5 @@
-"""What the operator does beside executions: signs the archive's head, keeps the Ledgers, clears away what is over."""
+"""What the operator does beside executions: signs the archive's head, keeps the Ledgers, shows what runbooks are worth,
+clears away what is over."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from interlock.operator.lease import Leadership
 from interlock.operator.ledgers import Ledgers
 from interlock.operator.retention import Keep, Retention
 from interlock.operator.settings import OperatorSettings
+from interlock.operator.standings import Standings
+from interlock.operator.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,22 @@ class Upkeep:
     heads: Heads
     retention: Retention
     bookkeeping: Bookkeeping
+    standings: Standings
     head_seconds: float
     sweep_seconds: float
     show_seconds: float | None
-    """None: another shard's operator shows what is used."""
+    """None: another shard's operator shows what is used and what runbooks are worth."""
 
     @classmethod
     def of(
-        cls, settings: OperatorSettings, api: Api, leadership: Leadership, archive: Archive, ledgers: Ledgers
+        cls,
+        settings: OperatorSettings,
+        api: Api,
+        leadership: Leadership,
+        archive: Archive,
+        ledgers: Ledgers,
+        *,
+        trust: Trust,
     ) -> "Upkeep":
         """As the settings say.
 
@@ -41,6 +52,7 @@ class Upkeep:
             Heads(api, leadership, archive, signer(settings)),
             Retention(api, leadership, keep),
             Bookkeeping(api, leadership, ledgers),
+            Standings(api, leadership, trust),
             settings.head_seconds,
             settings.sweep_seconds,
             settings.show_seconds if settings.shard == "" else None,
@@ -54,6 +66,7 @@ class Upkeep:
             group.create_task(self.bookkeeping.sweep_every(self.sweep_seconds), name="sweep")
             if self.show_seconds is not None:
                 group.create_task(self.bookkeeping.show_every(self.show_seconds), name="show")
+                group.create_task(self.standings.show_every(self.show_seconds), name="standings")
 
 
 def signer(settings: OperatorSettings) -> Signer:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from interlock.crds.actions import ACTIONS
 from interlock.crds.cel import ExpressionError, compile_expression
+from interlock.runbooks.bound_rules import (
+    expressions_end,
+    parameters_are_bounded,
+    permissions_are_needed,
+    undo_is_thought_of,
+)
 from interlock.runbooks.loading import Loaded
+from interlock.runbooks.scenario_rules import scenarios_fit
 from interlock.runbooks.source import Problem
 from interlock.runbooks.step_rules import (
     actions_fit_the_scope,
@@ -19,9 +26,8 @@ from interlock.runbooks.step_rules import (
     what_is_not_known_is_bounded,
     what_is_used_was_yielded,
 )
-from interlock.runbooks.written import expressions
+from interlock.runbooks.written import LIVE_VARIABLES, expressions, misnamed
 
-_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _PARAMETER = re.compile(r"\bparameters\.([A-Za-z_]\w*)")
 
 
@@ -29,22 +35,15 @@ Rule = Callable[[Loaded], Iterable[Problem]]
 
 
 def lint(loaded: Loaded) -> tuple[Problem, ...]:
-    """Everything that is wrong with a runbook, in the order of its lines; none if it may be published."""
+    """Everything that is wrong with a runbook and its scenarios, by file and line; none if it may be published."""
     found = [problem for rule in RULES for problem in rule(loaded)]
-    return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
+    own = loaded.source.path
+    return tuple(sorted(found, key=lambda problem: (problem.path != own, problem.path, problem.line, problem.column)))
 
 
 def _expressions_compile(loaded: Loaded) -> Iterator[Problem]:
     for written in expressions(loaded):
-        try:
-            mentioned = frozenset(compile_expression(written.text).variables())
-        except ExpressionError as wrong:
-            yield loaded.source.problem(written.place, str(wrong), "Correct the CEL expression.")
-            continue
-        bound = frozenset(_BOUND.findall(written.bare))
-        for name in sorted(mentioned - written.known - bound):
-            way_out = f"Known are {', '.join(sorted(written.known))}."
-            yield loaded.source.problem(written.place, f"unknown name {name!r}", way_out)
+        yield from misnamed(loaded.source, written)
 
 
 def _parameters_exist(loaded: Loaded) -> Iterator[Problem]:
@@ -100,7 +99,7 @@ def _verification_can_fail(loaded: Loaded) -> Iterator[Problem]:
             mentioned = compile_expression(check.expression).variables()
         except ExpressionError:
             continue
-        if not {"target", "pods", "revisions"} & set(mentioned):
+        if not LIVE_VARIABLES & set(mentioned):
             place = ("spec", "verification", "checks", index, "expression")
             yield loaded.source.problem(place, "does not look at the cluster", "Check the target or its pods.")
 
@@ -118,6 +117,10 @@ RULES: tuple[Rule, ...] = (
     _writes_are_bounded,  # what the steps may write is listed, and the list says something
     _no_wildcards,  # permissions name what they permit; refused powers are refused by the contract already
     effects_are_permitted,  # the runner may do what the steps do
+    permissions_are_needed,  # and nothing else
+    parameters_are_bounded,  # no parameter takes any text
+    expressions_end,  # what is evaluated has an end
+    undo_is_thought_of,  # the way back is there, or is refused with a reason
     actions_fit_the_scope,  # nodes are for cluster-scoped runbooks, all else is for namespaces
     what_is_used_was_yielded,  # outputs exist, and are there by then
     what_is_not_known_is_bounded,  # what an approver cannot see is held in
@@ -126,4 +129,5 @@ RULES: tuple[Rule, ...] = (
     waits_end,  # a wait looks at something that changes
     _verification_can_fail,  # success is read from the cluster
     _page_exists,  # the on-call has a page
+    scenarios_fit,  # what it is tried with is valid, and shows both that it cures and that it leaves alone
 )

@@ -4,6 +4,8 @@ What comes out satisfies the contract; whether it is also a good runbook is for 
 """
 
 import difflib
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from interlock.runbooks.source import Location, Problem, RunbookRefused, Source,
 
 FILE = "runbook.yaml"
 PAGE = "README.md"
+_QUOTED, _WORD = re.compile(r"'([^']+)'"), re.compile(r"[\w./-]+")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def load_file(path: Path) -> Loaded:
     try:
         return Loaded(Runbook.model_validate(source.value), source)
     except ValidationError as wrong:
-        raise RunbookRefused([_problem(source, error) for error in wrong.errors()]) from wrong
+        raise RunbookRefused(problems_of(source, wrong, _MODELS)) from wrong
 
 
 def _files(path: Path) -> list[Path]:
@@ -88,17 +91,27 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _problem(source: Source, error: ErrorDetails) -> Problem:
-    location = error["loc"]
+def problems_of(source: Source, wrong: ValidationError, models: Iterable[type[BaseModel]]) -> list[Problem]:
+    """What a file gets wrong, at its lines; the models' fields are what a misspelt one may have meant."""
+    known = [field.alias or name for model in models for name, field in model.model_fields.items()]
+    return [_problem(source, error, known) for error in wrong.errors()]
+
+
+def _problem(source: Source, error: ErrorDetails, known: Sequence[str]) -> Problem:
+    location: Location = error["loc"]
     message = error["msg"].removeprefix("Value error, ")
-    return source.problem(location, message[:1].lower() + message[1:], _way_out(error["type"], location))
+    way_out = _way_out(error["type"], location, known, message)
+    if error["type"] == "value_error":
+        words = _QUOTED.findall(message) or _WORD.findall(message.rpartition(": ")[2])
+        location = source.where(location, words)
+    return source.problem(location, message[:1].lower() + message[1:], way_out)
 
 
-def _way_out(kind: str, location: Location) -> str:
+def _way_out(kind: str, location: Location, known: Sequence[str], message: str) -> str:
     name = str(location[-1]) if location else ""
     match kind:
         case "extra_forbidden":
-            near = difflib.get_close_matches(name, _known_fields(), n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             return f"Did you mean {near[0]!r}?" if near else "Remove it: no field of that name exists here."
         case "missing":
             return f"Add {dotted(location)}."
@@ -108,10 +121,21 @@ def _way_out(kind: str, location: Location) -> str:
             return "Write it so that it matches the pattern; control and invisible characters never do."
         case "literal_error":
             return "Take one of the values named."
+        case "value_error" if (meant := _nearest(message)) is not None:
+            return f"Did you mean {meant!r}?"
+        case "value_error" if "may be granted" in message:
+            return "Do without it: that is for a person."
+        case "value_error" if "in a circle" in message:
+            return "Take one of them out of `needs`."
         case _:
             return "Correct it here; `interlock runbook show NAME` shows a valid runbook."
 
 
-def _known_fields() -> frozenset[str]:
-    models = (item for item in vars(contract).values() if isinstance(item, type) and issubclass(item, BaseModel))
-    return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
+def _nearest(message: str) -> str | None:
+    """Of what a message says is known, what is closest to the word that it complains about."""
+    complaint, _, known = message.partition("known are")
+    near = difflib.get_close_matches((_QUOTED.findall(complaint) or [""])[0], _WORD.findall(known), n=1)
+    return near[0] if near else None
+
+
+_MODELS = [item for item in vars(contract).values() if isinstance(item, type) and issubclass(item, BaseModel)]

@@ -10,6 +10,8 @@ from typing import Any
 
 from interlock.crds.names import (
     AGENTS_GROUP,
+    KUBE_SYSTEM,
+    KUBE_SYSTEM_FAMILIES,
     OPERATOR_ACCOUNT,
     OPT_IN_LABEL,
     OPT_IN_VALUE,
@@ -26,6 +28,8 @@ EXECUTIONS_PER_NAMESPACE = 200
 
 READER_ROLE = "interlock-operator-reader"
 AGENTS_ROLE = "interlock-agents-reader"
+AGENTS_ASKING_ROLE = "interlock-agents-system"
+"""In kube-system, where agents read less than elsewhere, by a binding that the chart brings."""
 
 _RBAC = "rbac.authorization.k8s.io"
 _OPERATOR = {"kind": "ServiceAccount", "name": OPERATOR_ACCOUNT, "namespace": SYSTEM_NAMESPACE}
@@ -38,7 +42,8 @@ def opt_in(namespace: str) -> list[Manifest]:
     Raises:
         ValueError: Interlock never acts in this namespace.
     """
-    _demand_ordinary(namespace)
+    _demand_open(namespace)
+    agents_role = AGENTS_ASKING_ROLE if namespace == KUBE_SYSTEM else AGENTS_ROLE
     return [
         {
             "apiVersion": "v1",
@@ -46,7 +51,7 @@ def opt_in(namespace: str) -> list[Manifest]:
             "metadata": {"name": namespace, "labels": {OPT_IN_LABEL: OPT_IN_VALUE}},
         },
         _binding(READER_ROLE, namespace, "ClusterRole", READER_ROLE, _OPERATOR),
-        _binding(AGENTS_ROLE, namespace, "ClusterRole", AGENTS_ROLE, _AGENTS),
+        _binding(agents_role, namespace, "ClusterRole", agents_role, _AGENTS),
         {
             "apiVersion": "v1",
             "kind": "ResourceQuota",
@@ -54,6 +59,13 @@ def opt_in(namespace: str) -> list[Manifest]:
             "spec": {"hard": {"count/runbookexecutions.interlock.dev": str(EXECUTIONS_PER_NAMESPACE)}},
         },
     ]
+
+
+def fits(runbook: Runbook, namespace: str | None) -> bool:
+    """Whether a runbook has anything to do in a namespace, or on cluster-scoped targets when that is None."""
+    if namespace == KUBE_SYSTEM and runbook.spec.family not in KUBE_SYSTEM_FAMILIES:
+        return False
+    return (runbook.spec.scope == "Cluster") == (namespace is None)
 
 
 def grants(runbook: Runbook, namespaces: Sequence[str | None]) -> list[Manifest]:
@@ -71,7 +83,7 @@ def grants_for_family(runbooks: Iterable[Runbook], namespaces: Sequence[str | No
     Retired versions count for nothing; a family of hand-overs needs nothing and gets nothing.
 
     Raises:
-        ValueError: the runbooks are of several families, or Interlock never acts in one of the namespaces.
+        ValueError: the runbooks are of several families, or this one never acts in one of the namespaces.
     """
     versions = list(runbooks)
     families = sorted({runbook.spec.family for runbook in versions})
@@ -85,7 +97,9 @@ def grants_for_family(runbooks: Iterable[Runbook], namespaces: Sequence[str | No
 
 def _in_namespace(family: str, rules: list[Manifest], namespace: str | None) -> list[Manifest]:
     if namespace is not None:
-        _demand_ordinary(namespace)
+        _demand_open(namespace)
+    if namespace == KUBE_SYSTEM and family not in KUBE_SYSTEM_FAMILIES:
+        raise ValueError(f"in {KUBE_SYSTEM} no runbook acts but {', '.join(KUBE_SYSTEM_FAMILIES)}, not {family}")
     account = runner_account(family, namespace)
     runner = {"kind": "ServiceAccount", "name": account, "namespace": RUNNERS_NAMESPACE}
     mint = [
@@ -142,7 +156,8 @@ def _metadata(name: str, namespace: str | None) -> Manifest:
     return {"name": name, "namespace": namespace} if namespace else {"name": name}
 
 
-def _demand_ordinary(namespace: str) -> None:
+def _demand_open(namespace: str) -> None:
     """Interlock's own namespaces stay out of its reach, and `cluster` would name the account for cluster targets."""
-    if namespace == "cluster" or namespace.startswith(("interlock-", "kube-")):
+    reserved = namespace.startswith(("interlock-", "kube-")) and namespace != KUBE_SYSTEM
+    if namespace == "cluster" or reserved:
         raise ValueError(f"Interlock never acts in the namespace {namespace!r}")

@@ -1,6 +1,6 @@
 """A YAML document that remembers where each of its values stands, so that a complaint can point at the line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,12 @@ class Source:
         name = field or dotted(location) or "file"
         return Problem(self.path, mark.line + 1, mark.column + 1, name, value, message.rstrip("."), way_out)
 
+    def where(self, location: Location, words: Sequence[str]) -> Location:
+        """Where below `location` the first of these words stands, as a key or a value; `location` where none does."""
+        node, depth = self._nearest(location)
+        found = (place for word in words for place in _standing(node, word))
+        return (*location[:depth], *next(found, location[depth:]))
+
     def _nearest(self, location: Location) -> tuple[yaml.Node, int]:
         node = self.root
         for depth, key in enumerate(location):
@@ -99,6 +105,20 @@ def shown(node: yaml.Node) -> str:
         return ""
     text = repr(str(node.value))
     return text if len(text) <= _SHOWN else text[: _SHOWN - 2] + "…'"
+
+
+def _standing(node: yaml.Node, word: str) -> Iterator[Location]:
+    if isinstance(node, yaml.ScalarNode) and node.value == word:
+        yield ()
+    below: list[tuple[str | int, yaml.Node]] = []
+    if isinstance(node, yaml.SequenceNode):
+        below = list(enumerate(node.value))
+    elif isinstance(node, yaml.MappingNode):
+        below = [(str(name.value), value) for name, value in node.value]
+    for key, child in below:
+        if key == word:
+            yield (key,)
+        yield from ((key, *place) for place in _standing(child, word))
 
 
 def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:

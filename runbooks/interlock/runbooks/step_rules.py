@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from interlock.crds.actions import ACTIONS, RAW, Cordon, CreateJob, Drain, EffectName, Uncordon, Wait
+from interlock.crds.actions import (
+    ACTIONS,
+    RAW,
+    Cordon,
+    CreateJob,
+    Drain,
+    EffectName,
+    RecreateJob,
+    RemoveTaint,
+    Uncordon,
+    Wait,
+)
 from interlock.crds.graph import needs_of
 from interlock.crds.runbook import RunbookSpec, Step
 from interlock.runbooks.loading import Loaded
@@ -10,7 +21,7 @@ from interlock.runbooks.source import Problem
 from interlock.runbooks.written import Written, arguments, expressions
 
 PLAN_STEPS = 32
-_ON_NODES = (Cordon, Uncordon, Drain)
+_ON_NODES = (Cordon, Uncordon, RemoveTaint, Drain)
 _POWERS: Mapping[EffectName, tuple[str, str]] = {
     "delete": ("pods", "delete"),
     "evict": ("pods/eviction", "create"),
@@ -34,8 +45,9 @@ def what_is_used_was_yielded(loaded: Loaded) -> Iterator[Problem]:
     steps = loaded.runbook.spec.steps
     before = needed(loaded.runbook.spec)
     for written in expressions(loaded):
-        if written.step is not None and "steps" in written.known:
-            yield from _yields(loaded, written, before[steps[written.step].name])
+        if "steps" in written.known:
+            done = frozenset(before) if written.step is None else before[steps[written.step].name]
+            yield from _yields(loaded, written, done)
 
 
 def _yields(loaded: Loaded, written: Written, before: frozenset[str]) -> Iterator[Problem]:
@@ -131,7 +143,7 @@ def effects_are_permitted(loaded: Loaded) -> Iterator[Problem]:
             yield loaded.source.problem(place, message, f"Grant {verb} on {resource}.")
     if any(ACTIONS[step.action] is Drain for step in spec.steps) and ("pods", "list") not in granted:
         yield loaded.source.problem(place, "a drain lists pods, but no rule allows it", "Grant list on pods.")
-    if any(ACTIONS[step.action] is CreateJob for step in spec.steps):
+    if any(ACTIONS[step.action] in (CreateJob, RecreateJob) for step in spec.steps):
         yield from _job_powers(loaded, granted)
 
 

@@ -5,11 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.crds.actions import RAW, TEMPLATE
+from interlock.crds.cel import ExpressionError, variables_of
 from interlock.crds.runbook import Step
 from interlock.runbooks.loading import Loaded
-from interlock.runbooks.source import Location
+from interlock.runbooks.source import Location, Problem, Source
 
-VARIABLES: frozenset[str] = frozenset({"target", "parameters", "pods", "revisions", "now"})
+LIVE_VARIABLES: frozenset[str] = frozenset(
+    {
+        *("target", "pods", "revisions", "owner", "workloads", "configMaps", "claims", "warnings"),
+        *("jobs", "nodes", "endpointSlices", "services"),
+    }
+)
+"""What the operator reads from the cluster for an expression."""
+
+VARIABLES: frozenset[str] = LIVE_VARIABLES | {"parameters", "now"}
 """What the operator offers to every expression over live objects."""
 
 STEP_VARIABLES: frozenset[str] = frozenset({"item", "steps"})
@@ -24,6 +33,7 @@ BOUND_VARIABLES: frozenset[str] = frozenset({"before", "after"})
 SAMPLE_VARIABLES: frozenset[str] = frozenset({"value"})
 """What it offers to `satisfies`, the condition on a sample of a Prometheus query."""
 
+_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _TEXT = re.compile(r"""r?"(?:\\.|[^"\\])*"|r?'(?:\\.|[^'\\])*'""")
 _YIELDED = re.compile(
     r"""\bsteps\s*(?:\.\??\s*(?P<name>[A-Za-z_]\w*)|\[\??\s*(?P<quote>['"])(?P<quoted>[^'"]+)(?P=quote)\s*\])"""
@@ -52,6 +62,18 @@ class Written:
             yield match["name"] or match["quoted"], match["output"] or ""
 
 
+def misnamed(source: Source, written: Written) -> Iterator[Problem]:
+    """What keeps an expression from being evaluated: it does not compile, or names what it is not offered."""
+    try:
+        mentioned = variables_of(written.text)
+    except ExpressionError as wrong:
+        yield source.problem(written.place, str(wrong), "Correct the CEL expression.")
+        return
+    for name in sorted(mentioned - written.known - frozenset(_BOUND.findall(written.bare))):
+        way_out = f"Known are {', '.join(sorted(written.known))}."
+        yield source.problem(written.place, f"unknown name {name!r}", way_out)
+
+
 def expressions(loaded: Loaded) -> Iterator[Written]:
     """Every expression of the runbook."""
     spec = loaded.runbook.spec
@@ -62,7 +84,7 @@ def expressions(loaded: Loaded) -> Iterator[Written]:
     for index, check in enumerate(spec.verification.checks if spec.verification else ()):
         place = ("spec", "verification", "checks", index)
         if check.expression is not None:
-            yield Written((*place, "expression"), check.expression, VARIABLES)
+            yield Written((*place, "expression"), check.expression, VARIABLES | {"steps"})
         if check.satisfies is not None:
             yield Written((*place, "satisfies"), check.satisfies, SAMPLE_VARIABLES)
 

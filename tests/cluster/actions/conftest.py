@@ -125,13 +125,22 @@ class Stage:
         """Whether it happened, as a new leader finds out."""
         return await self.steps.probe(ready.intent, marks_of(self.execution, "act"))
 
+    async def prepare_undo(self, ready: Prepared) -> Prepared | None:
+        """What would take it back."""
+        return await self.steps.prepare_undo(self.execution, "act", ready.intent)
+
+    async def probe_undo(self, back: Prepared | None) -> Probe:
+        """Whether that happened, as a new leader finds out."""
+        assert back is not None
+        return await self.steps.probe(back.intent, undo_marker(self.execution, "act").__eq__)
+
     async def undo(self, ready: Prepared) -> Prepared | None:
         """Undoes it, and probes that."""
-        back = await self.steps.prepare_undo(self.execution, "act", ready.intent)
+        back = await self.prepare_undo(ready)
         if back is not None:
-            assert await self.steps.probe(back.intent, undo_marker(self.execution, "act").__eq__) == "not"
+            assert await self.probe_undo(back) == "not"
             await self.act(back)
-            assert await self.steps.probe(back.intent, undo_marker(self.execution, "act").__eq__) == "happened"
+            assert await self.probe_undo(back) == "happened"
         return back
 
     async def settle(self, ready: Prepared, action: str, arguments: Mapping[str, str], **step: Any) -> Settled:

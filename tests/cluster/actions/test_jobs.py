@@ -6,8 +6,8 @@ import pytest
 from tests.cluster.actions.conftest import Stage
 from tests.support.waiting import eventually
 
-from interlock.operator.api import Conflict, Forbidden
 from interlock.operator.changes import UndoConflict
+from interlock.operator.errors import Conflict, Forbidden
 from interlock.operator.prepared import Settled, StepRefused
 
 IMAGE = f"registry.example/tool@sha256:{'a' * 64}"

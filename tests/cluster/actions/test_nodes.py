@@ -12,8 +12,8 @@ from tests.support.waiting import eventually
 
 from interlock.crds.execution import Target
 from interlock.crds.names import OPERATOR_USER, RUNNERS_NAMESPACE, SYSTEM_NAMESPACE
-from interlock.operator.api import Forbidden
 from interlock.operator.changes import UndoConflict
+from interlock.operator.errors import Forbidden
 from interlock.operator.prepared import Acted, StepRefused, Waiting
 from interlock.runbooks.rbac import grants
 

@@ -4,8 +4,8 @@ import pytest
 from tests.cluster.actions.conftest import Stage
 from tests.support.identity import Json
 
-from interlock.operator.api import Conflict, Forbidden
 from interlock.operator.changes import UndoConflict
+from interlock.operator.errors import Conflict, Forbidden
 from interlock.operator.prepared import StepRefused
 
 IMAGE = f"app.example/web@sha256:{'b' * 64}"
@@ -90,6 +90,22 @@ async def test_a_status_update_between_look_and_effect_costs_no_attempt(stage: S
     assert stage.web()["metadata"]["resourceVersion"] != seen
     await stage.act(ready)
     assert stage.web()["spec"]["replicas"] == 3
+
+
+async def test_a_status_update_leaves_no_doubt_that_nothing_happened(stage: Stage) -> None:
+    ready = await stage.plan("label", {"labels": "{tier: gold}"})
+    stage.change({"status": {"collisionCount": 7}}, "/status")
+    assert await stage.probe(ready) == "not"
+
+
+async def test_the_mark_of_the_write_before_proves_that_the_next_did_not_happen(stage: Stage) -> None:
+    ready = await stage.plan("label", {"labels": "{tier: gold}"})
+    await stage.act(ready)
+    back = await stage.prepare_undo(ready)
+    stage.change({"spec": {"minReadySeconds": 2}})
+    assert await stage.probe_undo(back) == "not"
+    stage.change({"metadata": {"annotations": {"interlock.dev/last-step": None}}})
+    assert await stage.probe_undo(back) == "unknown", "somebody has taken the mark away"
 
 
 @pytest.mark.parametrize("change", [{"spec": {"minReadySeconds": 2}}, {"spec": {"replicas": 3}}])

@@ -48,5 +48,5 @@ def deploy(lab: Lab, watched: str) -> Deploy:
 
 async def look(eyes: Cluster, target: ObjectRef) -> tuple[Evidence, Diagnosis]:
     """What the agents see of the target now, and what they make of it."""
-    evidence = await collect(eyes, None, target, (), now=utc_now, calls=100, seconds=30)
+    evidence = await collect(eyes, None, target, (), now=utc_now, calls=100, seconds=120)
     return evidence, diagnose(evidence, 0.7)

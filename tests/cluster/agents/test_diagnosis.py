@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from tests.cluster.agents.conftest import Deploy, look
@@ -83,3 +84,18 @@ async def test_a_missing_right_is_a_gap_and_not_an_empty_list(lab: Lab, eyes: Cl
     evidence, diagnosis = await look(eyes, target)
     assert diagnosis.verdict == "unknown.insufficient-evidence"
     assert evidence.first("target") is not None
+
+
+async def test_of_a_node_is_seen_how_it_lives_and_what_runs_on_it(lab: Lab, deploy: Deploy, eyes: Cluster) -> None:
+    target = deploy("catalogue")
+    pods = await eyes.list("Pod", target.namespace)
+    name = next(pod["spec"]["nodeName"] for pod in pods)
+    evidence, _ = await look(eyes, ObjectRef(kind="Node", namespace=None, name=name))
+    content: dict[str, Any] = {item.kind: item.content for item in evidence.items}
+    assert content["target"]["status"]["conditions"]
+    assert content["node-lease"]["spec"]["renewTime"]
+    mine = {pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == name}
+    placed = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in content["node-pods"]}
+    assert {(target.namespace, pod) for pod in mine} <= placed
+    # The events of nodes are in `default`, which has not opted in: that they were not seen is said.
+    assert evidence.lacks("node-events")

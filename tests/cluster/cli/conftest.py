@@ -33,7 +33,7 @@ def kubectl(shop: Place) -> Run:
         kubeconfig = shop.person(person).kubeconfig
         command = [str(shop.installation.lab.kubectl), "interlock", *words, "-n", shop.namespace]
         return subprocess.run(
-            command, input=answer, env=environment(kubeconfig), capture_output=True, text=True, check=False, timeout=60
+            command, input=answer, env=environment(kubeconfig), capture_output=True, text=True, check=False, timeout=300
         )
 
     return run
@@ -48,7 +48,7 @@ def interlock(shop: Place) -> Run:
         kubeconfig = admin if person == "admin" else shop.person(person).kubeconfig
         command = [str(SCRIPTS / "interlock"), *words]
         return subprocess.run(
-            command, env=environment(kubeconfig), capture_output=True, text=True, check=False, timeout=60
+            command, env=environment(kubeconfig), capture_output=True, text=True, check=False, timeout=300
         )
 
     return run

@@ -27,6 +27,20 @@ def asked(shop: Place, phase: str, **spec: Any) -> Execution:
     return shop.execution(phase, **{"runbook": runbook, "parameters": {"replicas": "3"}, "reason": reason, **spec})
 
 
+def test_who_may_ask_the_authorizer_is_told_of_a_missing_grant_before_deciding(shop: Place, kubectl: Run) -> None:
+    for role, where in (("interlock-approver", shop.namespace), ("interlock-auditor", None)):
+        shop.installation.bind("erika", role, where)
+    shop.installation.bind("erika", "system:auth-delegator", None)
+    old = asked(shop, "AwaitingApproval")
+    for words in (("approve", old.name, "--yes"), ("amend", old.name, "--set", "replicas=5", "--cancel")):
+        done = kubectl("erika", *words)
+        assert done.returncode == 1
+        assert f"{BOOK.metadata.name} is not granted in {shop.namespace}" in done.stderr
+        assert "interlock runbook rbac test-amend" in done.stderr
+    assert "erika" not in {decision["by"] for decision in old.live()["spec"]["decisions"]}
+    assert "cancelled" not in old.live()["spec"]
+
+
 def amendments(shop: Place, of: Execution) -> list[dict[str, Any]]:
     """The executions that amend this one."""
     items = shop.installation.admin.get(shop.path).body["items"]
@@ -94,7 +108,7 @@ def test_it_waits_until_what_was_cancelled_has_ended(shop: Place) -> None:
         assert amendments(shop, old) == []
         assert old.move("Undoing").ok
         assert old.move("Cancelled").ok
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert old.live()["spec"]["cancelled"] == {"by": "alice", "reason": "amended"}
     assert "which has ended as Cancelled" in out

@@ -3,13 +3,20 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.support.vetting import vetting
 
+from interlock.cli.demo.story import CURE
+from interlock.cli.runbooks import from_names
+from interlock.cli.vetting.keeping import keep
+from interlock.crds.attestation import statement_of
 from interlock.lab import Lab
-from interlock.lab.tools import CONTROL_PLANE, MONITORING, ensure_helm, ensure_tools
+from interlock.lab.settings import LabSettings
+from interlock.lab.tools import CONTROL_PLANE, MONITORING, VERSIONS, ensure_helm, ensure_tools
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -19,6 +26,19 @@ def tools() -> None:
     """The first compilation takes minutes, and is no part of the story."""
     for ensure in (partial(ensure_tools, (*CONTROL_PLANE, *MONITORING)), ensure_helm):
         ensure(lambda line: print(line, file=sys.__stderr__, flush=True))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The compiled tools, and a result to keep in the place of a vetting, which has tests of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "tools").symlink_to(LabSettings().cache / "tools")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("INTERLOCK_CACHE", str(folder))
+        version = VERSIONS[LabSettings().interlock_lab_kubernetes]
+        for loaded in from_names([CURE]):
+            keep(statement_of(loaded.runbook, vetting(kubernetes=version.removeprefix("v"))))
+        yield
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
@@ -45,7 +65,9 @@ def test_an_alert_becomes_an_approved_and_verified_cure(tmp_path: Path) -> None:
         out, error = demo.communicate(timeout=600)
     assert demo.returncode == 0, out + error
     for scene in (
-        "this lab lets runbooks run that nobody has vetted",
+        "the operator trusts one key, made for this lab",
+        "1 of them passed their vetting on this machine",
+        "rollback-deployment-1.1.0   rollback-deployment   1.1.0     Medium   Active   True     Trusted",
         "FIRING",
         "incident inc-",
         "[E",
@@ -58,7 +80,7 @@ def test_an_alert_becomes_an_approved_and_verified_cure(tmp_path: Path) -> None:
         "no alert fires any more",
         ": resolved.",
         "chain verified:",
-        "rollback-deployment-1.0.0   checkout   Succeeded",
+        "rollback-deployment-1.1.0   checkout   Succeeded",
         "alert to proposal",
         "What next",
     ):
@@ -86,7 +108,7 @@ def test_an_interrupt_ends_everything(tmp_path: Path) -> None:
             if "starting the operator" in line:
                 break
         demo.send_signal(signal.SIGTERM)
-        out, _ = demo.communicate(timeout=120)
+        out, _ = demo.communicate(timeout=300)
     assert demo.returncode == 130
     assert "nothing is left running" in out
     assert processes_of(folder) == []

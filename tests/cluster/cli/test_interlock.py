@@ -86,7 +86,7 @@ def test_the_doctor_finds_a_good_installation_good(published: Place, interlock: 
         "audit heads",
         f"agents see and ask in {published.namespace}",
         f"operator sees {published.namespace}",
-        f"rollback-deployment-1.0.0 in {published.namespace}",
+        f"rollback-deployment-1.1.0 in {published.namespace}",
     ):
         assert found[subject]["ok"], found[subject]
 

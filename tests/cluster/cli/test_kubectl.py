@@ -91,7 +91,7 @@ def test_a_plan_that_changes_while_it_is_read_is_not_approved(shop: Place) -> No
         assert PLAN in shown
         assert execution.move("Planning").ok
         assert execution.move("AwaitingApproval", plan=plan(digest("c"))).ok
-        _, error = process.communicate("yes\n", timeout=60)
+        _, error = process.communicate("yes\n", timeout=300)
     assert process.returncode == 1
     assert "what you were shown has changed meanwhile" in error
     assert f"kubectl interlock plan {execution.name}" in error

@@ -25,6 +25,8 @@ FAULTS: Mapping[str, Fault] = {
     "409": refusal(409, "Conflict"),
     "410": refusal(410, "Expired"),
 }
+_PATIENCE, _LATE = 2.5, 4.0
+"""Seconds. Longer than a crowded machine takes for any request by itself, of which a Secret's must not be late."""
 
 
 def possible(call: Call, fault: str) -> bool:
@@ -75,11 +77,11 @@ def walk_late(lane: Lane, whens: Callable[[int], Sequence[When]]) -> Iterator[st
     A Secret whose creation arrives when the execution has ended stays, with no token bound to it: no condition can
     prevent that. So of creations of Secrets only the answer is late.
     """
-    lane.settings["INTERLOCK_OPERATOR_REQUEST_TIMEOUT_SECONDS"] = "0.5"
+    lane.settings["INTERLOCK_OPERATOR_REQUEST_TIMEOUT_SECONDS"] = str(_PATIENCE)
     expected, calls, _ = rehearsed(lane, SUCCEEDS)
     for number, call in enumerate(call for call in calls if call.writes):
         for when in ("after",) if call.what == "secrets" else whens(number):
-            found = trial(lane, SUCCEEDS, expected, at(call.point, slow(1.5, when)), deaths=0)
+            found = trial(lane, SUCCEEDS, expected, at(call.point, slow(_LATE, when)), deaths=0)
             yield from (f"late {when} {call}: {what}" for what in found)
 
 

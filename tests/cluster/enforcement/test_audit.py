@@ -83,6 +83,8 @@ class TestHeads:
         allowed(shop.installation.operator.post(HEADS, made))
         identity = {"operator": shop.installation.operator, "owner": owner}.get(who) or other(shop, who)
         before = shop.installation.admin.get(path).body
+        labelled = shop.installation.admin.patch(path, {"metadata": {"labels": {"a": "b"}}})
+        refused(labelled, "nobody changes a signed head")
         for answer in (
             identity.patch(path, {"spec": {"signedAt": "2026-02-02T00:00:00.000Z"}}),
             identity.patch(path, {"metadata": {"labels": {"a": "b"}}}),

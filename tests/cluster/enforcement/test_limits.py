@@ -6,9 +6,9 @@ from tests.support.executions import GENESIS, Place, allowed, plan, refused
 from tests.support.identity import Json
 from tests.support.waiting import eventually
 
-from interlock.cli.manifests import shipped
 from interlock.crds.execution import RunbookExecutionStatus
 from interlock.crds.journal import Entry, Event, extend
+from interlock.crds.manifests import documents
 from interlock.operator.settings import OperatorSettings
 from interlock.runbooks.rbac import EXECUTIONS_PER_NAMESPACE, opt_in
 
@@ -80,5 +80,5 @@ def unlimited(place: Place, path: str) -> None:
 
 def test_the_cap_is_larger_than_what_is_kept() -> None:
     assert OperatorSettings().keep_newest < EXECUTIONS_PER_NAMESPACE / 2
-    [quota] = [m for m in shipped("install") if m["kind"] == "ResourceQuota"]
+    [quota] = [m for m in documents("install") if m["kind"] == "ResourceQuota"]
     assert quota["spec"]["hard"] == {"count/runbookexecutions.interlock.dev": str(EXECUTIONS_PER_NAMESPACE)}

@@ -10,7 +10,7 @@ from tests.support.installation import API
 
 PERMISSION: Json = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}
 CHECK: Json = {"name": "ready", "expression": "true"}
-ATTESTATION: Json = {"keyId": "k", "signedAt": "2026-01-01T00:00:00Z", "envelope": "YQ=="}
+ATTESTATION: Json = {"keyId": "k", "vettedAt": "2026-01-01T00:00:00Z", "envelope": "YQ=="}
 
 
 def runbook(**changes: Any) -> Json:

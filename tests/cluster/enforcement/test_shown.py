@@ -16,10 +16,10 @@ def test_the_columns_of_an_execution(shop: Place) -> None:
     execution = shop.execution(reason={"summary": "x", "cause": "workload.image.not-found"})
     execution.move("AwaitingApproval", step="scale", approvals="0/1", plan=plan())
     header, row = kubectl(shop, "get", "rbx", execution.name).splitlines()
-    assert header.split() == ["NAME", "RUNBOOK", "TARGET", "PHASE", "STEP", "APPROVALS", "AGE"]
+    assert header.split() == ["NAME", "RUNBOOK", "TARGET", "PHASE", "STEP", "APPROVALS", "REASON", "AGE"]
     assert row.split()[1:6] == ["restart-deployment-1.0.0", "web", "AwaitingApproval", "scale", "0/1"]
     wide = kubectl(shop, "get", "rbx", execution.name, "-o", "wide").splitlines()
-    assert wide[0].split()[7:] == ["REQUESTED-BY", "CAUSE", "PLAN", "REASON"]
+    assert wide[0].split()[8:] == ["REQUESTED-BY", "CAUSE", "PLAN"]
     assert "workload.image.not-found" in wide[1]
 
 

@@ -12,9 +12,13 @@ from tests.support.waiting import eventually
 from interlock.cli.releases import definitions, interlock
 from interlock.crds.manifests import chart, resources
 from interlock.crds.names import AGENTS_NAMESPACE, RUNNERS_NAMESPACE, SYSTEM_NAMESPACE
+from interlock.crds.signing import SigningKey
+from interlock.crds.trust import TrustedKey, TrustPolicy
 from interlock.lab import Lab, LabError
 from interlock.lab.helm import Helm, find_helm
 from interlock.lab.tools import ensure_helm, silent
+from interlock.runbooks.loading import load_catalogue
+from interlock.runbooks.rbac import fits, grants
 
 Json = dict[str, Any]
 HA = ("--set=operator.archive.secretName=archive", "--set=operator.keys.secretName=keys")
@@ -57,6 +61,22 @@ def test_one_operator_keeps_its_archive_on_a_volume_and_two_share_a_database(tem
     assert url["valueFrom"] == {"secretKeyRef": {"name": "archive", "key": "url"}}
 
 
+def test_a_model_is_reached_with_a_key_from_a_secret_and_only_where_there_is_one(template: Helm) -> None:
+    without = of(rendered(template), "Deployment", "interlock-agents")
+    assert "LLM__" not in str(without)
+    named = "--set=agents.model.provider=openai,agents.model.name=m,agents.model.secretName=model"
+    documents = rendered(template, named, "--set=agents.model.endpoint=http://models.example:8000/v1")
+    spec = of(documents, "Deployment", "interlock-agents")["spec"]["template"]["spec"]
+    given = {e["name"].removeprefix("INTERLOCK_AGENTS_LLM__"): e.get("value") for e in spec["containers"][0]["env"]}
+    assert (given["PROVIDER"], given["NAME"]) == ("openai", "m")
+    assert (given["ENDPOINT"], given["KEY_FILE"]) == ("http://models.example:8000/v1", "/etc/interlock/model/api-key")
+    assert {"name": "model", "secret": {"secretName": "model", "defaultMode": 0o440}} in spec["volumes"]
+    allowed = [
+        len(of(d, "NetworkPolicy", "interlock-agents")["spec"]["egress"]) for d in (rendered(template), documents)
+    ]
+    assert allowed[1] == allowed[0] + 1
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -66,6 +86,9 @@ def test_one_operator_keeps_its_archive_on_a_volume_and_two_share_a_database(tem
         (("--set=operator.image.digest=latest",), "does not match pattern"),
         (("--set=agents.webhook.secretName=",), "minLength"),
         (("--set=operator.settings.keep_newest=1",), "keep_newest"),
+        (("--set=operator.trust.revokedKeys={everybody}",), "does not match pattern"),
+        (("--set=runners.namespaces={kube-public}",), "runners/namespaces"),
+        (("--set=runners.families={restart-everything}",), "no runbook of the family"),
     ],
 )
 def test_values_that_cannot_work_are_refused(template: Helm, settings: tuple[str, ...], words: str) -> None:
@@ -84,6 +107,57 @@ def test_each_shard_is_a_deployment_of_its_own(template: Helm) -> None:
     assert {"interlock-operator", "interlock-operator-eu-1"} < set(names)
     selectors = [yaml.safe_dump(d["spec"]["selector"]) for d in documents if d["kind"] == "Deployment"]
     assert len(set(selectors)) == len(selectors)
+
+
+def test_the_trust_policy_is_what_the_values_say(template: Helm) -> None:
+    key, digest = SigningKey.new().key_id, f"sha256:{'a' * 64}"
+    assert policy(rendered(template)) == TrustPolicy()
+    trust = f"--set=operator.trust.keys[0].name=platform,operator.trust.keys[0].key={key}"
+    more = f"--set=operator.trust.revokedDigests={{{digest}}},operator.trust.substrate.High=kubelet"
+    assert policy(rendered(template, trust, more)) == TrustPolicy(
+        keys=[TrustedKey(name="platform", key=key)], revoked_digests=[digest], substrate={"High": "kubelet"}
+    )
+
+
+def policy(documents: Sequence[Json]) -> TrustPolicy:
+    """The trust policy, from where the operator is told to read it."""
+    pod = of(documents, "Deployment")["spec"]["template"]["spec"]
+    environment = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+    [volume] = [volume for volume in pod["volumes"] if "configMap" in volume]
+    path = Path(environment["INTERLOCK_OPERATOR_TRUST_POLICY"])
+    assert str(path.parent) == mounts[volume["name"]]
+    return TrustPolicy.parse(of(documents, "ConfigMap", volume["configMap"]["name"])["data"][path.name].encode())
+
+
+def test_runners_are_granted_what_the_catalogue_asks_for_in_chosen_namespaces(template: Helm) -> None:
+    places = ("shop", "pay", "kube-system", None)
+    chosen = ("--set=runners.namespaces={shop,pay,kube-system}", "--set=runners.cluster=true")
+    bare = rendered(template)
+    found = [d for d in rendered(template, *chosen) if d not in bare]
+    books = [item.runbook for item in load_catalogue()]
+    wanted = [grant for place in places for book in books if fits(book, place) for grant in grants(book, [place])]
+    assert sorted(found, key=yaml.safe_dump) == sorted(wanted, key=yaml.safe_dump)
+    one = rendered(template, "--set=runners.namespaces={shop,pay}", "--set=runners.families={restart-deployment}")
+    names = {d["metadata"]["name"] for d in one if d not in bare and d["kind"] == "ServiceAccount"}
+    assert names == {"restart-deployment.shop", "restart-deployment.pay"}
+
+
+def test_agents_share_a_database_ask_for_certificates_and_read_rules(template: Helm) -> None:
+    alone = of(rendered(template), "Deployment", "interlock-agents")["spec"]
+    assert (alone["replicas"], alone["strategy"]) == (1, {"type": "Recreate"})
+    settings = (
+        "--set=agents.replicas=3,agents.database.secretName=db,agents.rules.configMapName=rules",
+        "--set=agents.webhook.tls.secretName=tls,agents.webhook.tls.clientCertificates=true",
+    )
+    many = of(rendered(template, *settings), "Deployment", "interlock-agents")["spec"]
+    assert (many["replicas"], many["strategy"]) == (3, {"type": "RollingUpdate"})
+    (container,) = many["template"]["spec"]["containers"]
+    given = {one["name"].removeprefix("INTERLOCK_AGENTS_"): one.get("value") for one in container["env"]}
+    assert given["TLS_CLIENT_CA_FILE"] == "/etc/interlock/tls/ca.crt"
+    assert given["RULES_FILE"] == "/etc/interlock/rules/rules.yaml"
+    assert container["readinessProbe"]["httpGet"]["port"] == "health"  # the kubelet has no certificate
+    assert {volume["name"] for volume in many["template"]["spec"]["volumes"]} >= {"tls", "rules"}
 
 
 def test_what_the_prometheus_operator_gets_is_the_plain_rule_file(template: Helm) -> None:

@@ -16,7 +16,7 @@ SHOP_FAULTS = [fault for fault in FAULTS.values() if not fault.lab_only]
 
 def firing(lab: Lab, namespace: str) -> set[str]:
     url = f"{lab.alertmanager_url}/api/v2/alerts?filter=namespace%3D%22{namespace}%22"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return {alert["labels"]["alertname"] for alert in json.load(answer)}
 
 

@@ -1,7 +1,9 @@
 """A lab lives as long as it should: side by side with others, and no process longer than its owner."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,10 @@ from interlock.lab.api import Api
 from interlock.lab.faults import FAULTS, inject, repair
 from interlock.lab.kubectl import administrator
 from interlock.lab.lab import lab_state
+from interlock.lab.ports import Ports
+from interlock.lab.settings import LabSettings
 from interlock.lab.state import State
+from interlock.lab.tools import VERSIONS
 
 
 @pytest.fixture
@@ -50,10 +55,19 @@ def test_up_on_a_live_lab_changes_nothing_and_down_leaves_nothing(own_lab: Lab, 
     assert lab_up(own_lab.directory, monitoring=False) == own_lab
     assert known(own_lab.directory) == before
     assert lab_down(own_lab.directory)
-    eventually("nothing runs", lambda: not processes(before), seconds=1)
+    eventually("nothing runs", lambda: not processes(before), seconds=30)
     assert Lab.load(own_lab.directory) is None
     assert not lab_down(own_lab.directory)
     assert known(own_lab.directory).phase == "stopped"
+
+
+def test_a_lab_is_of_the_kubernetes_that_was_asked_for(lab: Lab) -> None:
+    api, asked = Api(lab.kubeconfig), VERSIONS[LabSettings().interlock_lab_kubernetes]
+    assert api.request("GET", "/version")["gitVersion"] == asked
+    (node, *_) = api.request("GET", "/api/v1/nodes")["items"]
+    assert node["status"]["nodeInfo"]["kubeletVersion"] == asked
+    said = administrator(lab).run("version", "--client", "--output=json")
+    assert json.loads(said)["clientVersion"]["gitVersion"] == asked
 
 
 def test_a_dead_component_takes_the_lab_down_and_says_why(own_lab: Lab) -> None:
@@ -84,7 +98,8 @@ def test_nothing_survives_the_supervisor(own_lab: Lab) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_owned_lab_dies_with_its_owner(tmp_path: Path, lab: Lab, how: signal.Signals) -> None:
     script = (
-        "import sys, time, pathlib; from interlock.lab import lab_up;"
+        "import signal, sys, time, pathlib; from interlock.lab import lab_up;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # ignored in what a shell starts in the background
         "lab_up(pathlib.Path(sys.argv[1]), nodes=1, monitoring=False); print('up', flush=True); time.sleep(600)"
     )
     directory = tmp_path / "lab"
@@ -111,6 +126,19 @@ def test_a_component_that_cannot_start_is_named(tmp_path: Path, lab: Lab, monkey
         lab_up(tmp_path / "lab", nodes=1, monitoring=False)
     state = known(tmp_path / "lab")
     eventually("nothing runs", lambda: not processes(state))
+
+
+def test_a_lab_that_loses_a_port_takes_others(tmp_path: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        others = Ports.free()
+        lost = others.model_copy(update={"controller_manager": somebody.getsockname()[1]})
+        monkeypatch.setattr("interlock.lab.ports.Ports.free", iter((lost, others)).__next__)
+        own = lab_up(tmp_path / "lab", nodes=1, monitoring=False)
+    try:
+        assert own.description.ports == others
+        assert Api(own.kubeconfig).request("GET", "/version")
+    finally:
+        own.stop()
 
 
 def test_a_node_goes_down_and_comes_back(own_lab: Lab) -> None:

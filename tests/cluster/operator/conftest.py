@@ -41,10 +41,19 @@ def operated(lab_directory: Path, worker_id: str) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
-def operator(operated: Installation) -> Iterator[Path]:
+def trust_policy(operated: Installation) -> Path:
+    """Whom the lab's operators believe; one test writes it, all others do without vetting."""
+    path = operated.lab.directory / "trust.yaml"
+    path.touch()
+    return path
+
+
+@pytest.fixture(scope="session")
+def operator(operated: Installation, trust_policy: Path) -> Iterator[Path]:
     """A running operator, and where it keeps its archive; its log stands beside the lab's."""
     directory = operated.lab.directory / "operator"
     environment = operator_environment(operated.operator_kubeconfig, directory) | UPKEEP
+    environment |= {"INTERLOCK_OPERATOR_TRUST_POLICY": str(trust_policy)}
     log = operated.lab.directory / f"operator-{os.getpid()}.log"
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -56,7 +65,7 @@ def operator(operated: Installation) -> Iterator[Path]:
         )
         yield directory / "archive.db"
         process.terminate()
-        assert process.wait(timeout=30) == 0, log.read_text()[-3000:]
+        assert process.wait(timeout=120) == 0, log.read_text()[-3000:]
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,14 @@
 """Everything that keeps an execution from starting."""
 
 from tests.support.identity import Identity
-from tests.support.installation import API
+from tests.support.installation import API, RBAC
 from tests.support.scene import Scene, scaling
 from tests.support.waiting import eventually
+from typer.testing import CliRunner
+
+from interlock.cli.main import app
+from interlock.crds.runbook import Runbook
+from interlock.runbooks.rbac import grants
 
 BEFORE = {"name": "one-replica", "expression": "target.spec.replicas == 1", "message": "there is not one replica"}
 
@@ -94,9 +99,58 @@ def test_a_missing_grant_is_explained_before_anyone_is_asked(scene: Scene) -> No
     book = scaling()
     scene.installation.publish(book)
     scene.installation.opt_in(scene.namespace)
-    assert scene.request(book, {"replicas": "3"}).ok
-    status = scene.ends("Refused")
-    assert "interlock runbook rbac test-scale" in status.message
+    way_out = f"`interlock runbook rbac test-scale --namespace {scene.namespace}`"
+    for name, grant in (("nothing", False), ("half", True)):
+        if grant:
+            scene.installation.opt_in(scene.namespace, [book])
+            binding = f"{RBAC}/namespaces/{scene.namespace}/rolebindings/interlock-runner.test-scale"
+            assert scene.admin.delete(binding).ok
+            eventually("the right to go", lambda: "may not get deployments" in asked(scene, book))
+        assert scene.request(book, {"replicas": "3"}, name=name).ok
+        status = scene.ends("Refused", name=name)
+        assert status.reason == "NotGranted"
+        lacking = f"test-scale.{scene.namespace} may not get deployments" if grant else "may not create serviceaccounts"
+        assert lacking in status.message
+        assert way_out in status.message
+        assert status.plan is None
+        assert lacking in asked(scene, book)
+        assert way_out in asked(scene, book)
+
+
+def test_a_role_that_is_too_narrow_shows_before_anything_is_asked_for(scene: Scene) -> None:
+    book = scaling("test-narrow")
+    granted = grants(book, [scene.namespace])
+    granted[1]["rules"][0]["verbs"] = ["get"]
+    scene.installation.opt_in(scene.namespace)
+    scene.installation.apply(granted)
+    scene.installation.publish(book)
+
+    def permitted() -> str:
+        status = scene.admin.get(f"{API}/runbooks/{book.metadata.name}").body.get("status") or {}
+        return next((c["message"] for c in status.get("conditions", ()) if c["reason"] == "RoleTooNarrow"), "")
+
+    said = eventually("the runbook to say so", permitted)
+    assert f"test-narrow.{scene.namespace} may not patch deployments" in said
+    assert f"`interlock runbook rbac test-narrow --namespace {scene.namespace}`" in said
+
+
+def asked(scene: Scene, book: Runbook) -> str:
+    """What the command line says to who may ask the authorizer, and asks for nothing."""
+    words = (
+        "execution",
+        "request",
+        book.metadata.name,
+        "--target",
+        "Deployment/web",
+        "--reason",
+        "x",
+        "-p",
+        "replicas=3",
+    )
+    place = ("-n", scene.namespace, "--kubeconfig", str(scene.installation.lab.kubeconfig))
+    result = CliRunner().invoke(app, [*words, *place])
+    assert result.exit_code == 1
+    return " ".join(f"{result.output} {result.exception} {getattr(result.exception, 'way_out', '')}".split())
 
 
 def test_a_path_outside_the_allowed_ones_is_refused(scene: Scene) -> None:

@@ -12,7 +12,8 @@ import pytest
 from tests.support.installation import Installation
 from tests.support.operators import LEASES
 
-from interlock.operator.api import Api, Object, Unavailable
+from interlock.operator.api import Api, Object
+from interlock.operator.errors import Unavailable
 from interlock.operator.lease import Leadership, NotLeader, StaleFence
 
 SECONDS = 30.0

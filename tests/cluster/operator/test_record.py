@@ -81,6 +81,7 @@ def test_each_effect_is_found_in_the_log_of_the_api_server(scene: Scene) -> None
     uid = scaled(scene)
     verdict = verified(scene, *with_log(scene))
     assert about(verdict["flaws"], uid) == []
+    assert verdict["effects"]["compared"] > verdict["effects"]["withoutRunbook"]
     (write,) = [w for w in verdict["apiServer"]["writes"] if uid in credential_owners(scene, w["credential"])]
     assert (write["verb"], write["resource"], write["name"], write["step"]) == ("patch", "deployments", "web", "scale")
     exported = CliRunner().invoke(app, ["audit", "export", "--archive", str(scene.archive), *with_log(scene)]).stdout

@@ -1,11 +1,12 @@
 """Cancelled or deleted, wherever it stands: it ends in a known state, and is archived before it goes."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.cluster.operator.test_before_start import guard
 from tests.support.installation import API
-from tests.support.scene import Scene, labelling, runbook, scaling, signalled, waiting
+from tests.support.scene import Scene, happened, labelling, runbook, scaling, signalled, waiting
 from tests.support.stops import emergency_stop
 from tests.support.waiting import eventually
 
@@ -73,13 +74,7 @@ def test_the_emergency_stop_holds_what_is_under_way(scene: Scene) -> None:
         scene.ask(scaling("test-emergency"), {"replicas": "3"})
         scene.approve()
 
-        def held() -> bool:
-            status = scene.execution().status
-            return status is not None and any(
-                (c.type, c.reason) == ("Held", "EmergencyStop") for c in status.conditions
-            )
-
-        eventually("the stop to be shown", held)
+        eventually("the stop to be shown", lambda: holds(scene, "fix", "EmergencyStop"))
         assert scene.workload()["spec"]["replicas"] == 1
         stop.lift()
         done = scene.reaches("Succeeded")
@@ -87,6 +82,74 @@ def test_the_emergency_stop_holds_what_is_under_way(scene: Scene) -> None:
     assert [entry.event for entry in done.journal].count("StepStarted") == 1
     assert done.status is not None
     assert {(c.type, c.status) for c in done.status.conditions} >= {("Held", "False")}
+
+
+def test_a_paused_namespace_holds_what_is_under_way_forth_and_back(scene: Scene) -> None:
+    """By its owner's label: what is due is done when it goes on, and a plan may be made and approved meanwhile."""
+    steps = [labelling("label"), waiting("go"), {"name": "more", "action": "patch", **MORE}, {**FALSE, "name": "fail"}]
+    scene.ask(runbook("test-pause", steps))
+    scene.approve()
+    scene.happens("StepStarted", "go")
+    pause(scene, "paused")
+    scene.signal("go")
+    scene.happens("StepStarted", "more")
+    eventually("the pause to be shown", lambda: holds(scene, "fix", "NamespacePaused"))
+    assert "more" not in scene.workload()["metadata"]["labels"]
+    pause(scene, "enabled")
+    scene.happens("UndoStarted")
+    assert scene.ends("Undone").reason == "StepFailed"
+    assert not {"by", "more"} & scene.workload()["metadata"]["labels"].keys()
+    entries = [(entry.event, entry.step) for entry in scene.execution().journal]
+    assert entries.count(("StepStarted", "more")) == entries.count(("StepSucceeded", "more")) == 1
+
+
+def test_consent_that_is_withdrawn_holds_what_is_under_way(scene: Scene) -> None:
+    """As a pause does, and dry runs are refused as well; whoever cancels is told what could not be undone."""
+    steps = [labelling("label"), waiting("go"), {"name": "more", "action": "patch", **MORE}, {**FALSE, "name": "fail"}]
+    for name in ("waits", "gives-up"):
+        if name != "waits":
+            scene.change({"metadata": {"labels": {"go": None}}})
+        scene.ask(runbook("test-consent", steps), name=name)
+        scene.approve(name)
+        scene.happens("StepStarted", "go", name=name)
+        pause(scene, None)
+        scene.signal("go")
+        eventually("the hold to be shown", partial(holds, scene, name, "NotOptedIn"))
+        assert "more" not in scene.workload()["metadata"]["labels"]
+        assert scene.workload()["metadata"]["labels"]["by"] == "web"
+        if name == "gives-up":
+            scene.cancel(name)
+            status = scene.ends("Failed", name=name)
+            assert status.reason == "UndoFailed"
+            assert "could not be undone: label" in status.message
+        pause(scene, "enabled")
+        if name == "waits":
+            assert scene.ends("Undone", name=name).reason == "StepFailed"
+            assert happened(scene.execution(name), "StepStarted").count(("StepStarted", "more")) == 1
+            assert not {"by", "more"} & scene.workload()["metadata"]["labels"].keys()
+
+
+def pause(scene: Scene, value: str | None) -> None:
+    path, labels = f"/api/v1/namespaces/{scene.namespace}", {"interlock.dev/remediation": value}
+    assert scene.admin.patch(path, {"metadata": {"labels": labels}}).ok
+
+
+def holds(scene: Scene, name: str, reason: str) -> bool:
+    status = scene.execution(name).status
+    return status is not None and any(
+        (c.type, c.status, c.reason) == ("Held", "True", reason) for c in status.conditions
+    )
+
+
+def test_a_plan_that_is_approved_in_a_pause_starts_after_it(scene: Scene) -> None:
+    scene.ask(scaling("test-pause-approved"), {"replicas": "3"})
+    scene.offered()
+    pause(scene, "paused")
+    assert scene.decide().ok
+    eventually("the pause to be shown", lambda: holds(scene, "fix", "NamespacePaused"))
+    assert scene.execution().status.phase == "Approved"  # type: ignore[union-attr]
+    pause(scene, "enabled")
+    scene.reaches("Succeeded")
 
 
 WAYS = [
@@ -156,9 +219,11 @@ def test_what_undoes_already_is_not_stopped(scene: Scene) -> None:
     scene.reaches("Undoing")
     scene.cancel()
     assert scene.workload()["metadata"]["labels"]["by"] == "web"
+    eventually("the stop to be shown", lambda: holds(scene, "fix", "Stopped"))
     assert scene.admin.patch(f"{API}/guardrails/{name}", {"spec": {"stop": False}}).ok
     assert scene.ends("Undone").reason == "StepFailed"
     assert "by" not in scene.workload()["metadata"]["labels"]
 
 
+MORE = {"with": {"merge": "metadata: {labels: {more: 'yes'}}"}}
 FALSE = {"action": "assert", "with": {"expression": "false"}}

@@ -1,12 +1,19 @@
-"""A store in a file of the test's own, and a clock that tests move."""
+"""A store in a file of the test's own, a clock that tests move, and a look at a cluster that is only written down."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.cases.builder import Cluster
 
+from interlock.agents.analyzers.wide import Landscape
+from interlock.agents.evidence.snapshot import Snapshot
+from interlock.agents.examine import examine
 from interlock.agents.store import Store
+
+Found = list[tuple[str, str, str]]
+Look = Callable[[Cluster], Found]
 
 
 class Clock:
@@ -39,3 +46,16 @@ def store(database_url: str, clock: Clock) -> Iterator[Store]:
     opened.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Look:
+    """Cause, kind and name of what is found in a cluster and at least as likely as not, the likeliest first."""
+
+    def found(cluster: Cluster) -> Found:
+        cluster.settle()
+        cluster.write(tmp_path)
+        diagnosis = examine(Landscape(Snapshot(tmp_path)), 0.6)
+        return [(h.cause, h.object.kind, h.object.name) for h in diagnosis.hypotheses if h.confidence >= 0.5]
+
+    return found

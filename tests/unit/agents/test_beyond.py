@@ -38,6 +38,9 @@ class Held:
         bodies = self._bodies(kind, namespace)
         return [b for b in bodies if wanted.items() <= (b["metadata"].get("labels") or {}).items()]
 
+    async def served(self) -> frozenset[str]:
+        return frozenset()
+
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool, limit_bytes: int) -> str | None:
         return self._cluster.logs.get((namespace, pod, previous), {}).get(container)
 

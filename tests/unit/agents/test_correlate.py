@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from tests.unit.agents.conftest import Clock
 from tests.unit.agents.payloads import payload, sent
 
-from interlock.agents.correlate import Known, candidates, incident_of, new_incident_id, opens_nothing
+from interlock.agents.correlate import candidates, new_incident_id, opens_nothing
 from interlock.agents.errors import AccessDeniedError
+from interlock.agents.fold import Known, Placed, incident_of
 from interlock.agents.incidents import list_incidents, show_incident
-from interlock.agents.intake import locate, take_in
+from interlock.agents.intake import take_in
 from interlock.agents.model import Alert, ObjectRef
 from interlock.agents.payload import Payload, printable
+from interlock.agents.places import Map, Place
 from interlock.agents.store import Store
 from interlock.crds.names import OWN_ALERT_LABEL
 
@@ -28,11 +30,19 @@ def alert(**fields: Any) -> Alert:
     return Payload.read(payload(sent(**fields))).alerts[0].alert()
 
 
+async def locate(cluster: "FakeCluster", about: Alert, namespaces: tuple[str, ...]) -> Place | None:
+    """Where an alert is, as intake finds it."""
+    named, seen = candidates(about), Map(cluster, namespaces)
+    await seen.look({ref.namespace for ref in named if ref.namespace}, START)
+    return await seen.locate(named) if named else None
+
+
 class FakeCluster:
     """Objects by kind, namespace and name; what is not there does not exist."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str | None, str], dict[str, Any]] = {}
+        self.lists = 0
         self.put("Namespace", None, "shop", labels={"interlock.dev/remediation": "enabled"})
         self.put("Deployment", "shop", "checkout")
         self.put("ReplicaSet", "shop", "checkout-5bf7f84b6c", owner=("Deployment", "checkout"))
@@ -45,15 +55,19 @@ class FakeCluster:
         if owner:
             reference = {"kind": owner[0], "name": owner[1], "uid": "/".join(owner), "controller": True}
             metadata["ownerReferences"] = [reference]
-        self.objects[kind, namespace, name] = {"metadata": metadata}
+        self.objects[kind, namespace, name] = {"metadata": metadata | {"namespace": namespace}}
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
-        if namespace == "closed-to-us":
+        if "closed-to-us" in (namespace, name):
             raise AccessDeniedError("forbidden")
         return self.objects.get((kind, namespace, name))
 
     async def list(self, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = "") -> list[Any]:
-        raise AssertionError("intake lists nothing")
+        self.lists += 1
+        return [body for (of, place, _), body in self.objects.items() if (of, place) == (kind, namespace)]
+
+    async def served(self) -> frozenset[str]:
+        return frozenset()
 
     async def logs(self, *_: Any, **__: Any) -> str | None:
         raise AssertionError("intake reads no logs")
@@ -132,22 +146,24 @@ def test_an_alert_joins_an_incident_only_of_its_target_and_time(
     known = [
         Known(
             id=f"inc-{n}",
-            target=TARGET,
+            root=TARGET,
+            movable=True,
             opened_at=START + timedelta(seconds=opened),
             closed_at=None if lasted is None else START + timedelta(seconds=opened + lasted),
         )
         for n, (opened, lasted) in enumerate(spans)
     ]
-    found = incident_of(TARGET, moment, known)
+    about = Placed(identity="a", series="s", name="A", starts_at=moment, target=TARGET)
+    found = incident_of(TARGET, about, known, timedelta(0))
     fitting = {k.id for k in known if k.closed_at is None or moment <= k.closed_at}
     assert (found in fitting) if fitting else found is None
-    assert incident_of(TARGET.model_copy(update={"name": "other"}), moment, known) is None
+    assert incident_of(TARGET.model_copy(update={"name": "other"}), about, known, timedelta(0)) is None
 
 
 def test_identifiers_are_stable_and_never_taken() -> None:
-    first = new_incident_id(TARGET, alert())
-    assert first == new_incident_id(TARGET, alert())
-    assert new_incident_id(TARGET, alert(), taken=[first]) != first
+    first = new_incident_id(TARGET, alert().identity)
+    assert first == new_incident_id(TARGET, alert().identity)
+    assert new_incident_id(TARGET, alert().identity, taken=[first]) != first
 
 
 async def test_one_fault_with_many_alerts_is_one_incident(store: Store, database_url: str) -> None:
@@ -190,7 +206,7 @@ async def test_a_straggler_joins_what_it_began_in_and_a_new_fault_does_not(
     await take_in(store, FakeCluster(), ())
     assert [i.state for i in list_incidents(database_url)] == ["watching"]
     store.receive(Payload.read(payload(sent("KubePodNotReady", status="resolved", starts="2026-03-01T11:59:59Z"))))
-    store.receive(Payload.read(payload(sent(starts="2026-03-01T12:10:00Z"))))
+    store.receive(Payload.read(payload(sent(starts="2026-03-01T12:30:00Z"))))
     await take_in(store, FakeCluster(), ())
     assert sorted(i.state for i in list_incidents(database_url)) == ["open", "resolved"]
 

@@ -1,5 +1,6 @@
 """Each mechanism: its own case, the healthy control, and what looks like it but is not."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -269,6 +270,17 @@ def test_a_liveness_probe_that_kills_what_works() -> None:
 def test_a_program_that_answers_500_is_not_its_probes_fault() -> None:
     diagnosis = judged(_unready(None, "HTTP probe failed with statuscode: 500"))
     assert not diagnosis.verdict.startswith("workload.probe")
+
+
+@pytest.mark.parametrize(("seconds", "sure"), [(4, False), (40, True)])
+def test_a_program_that_has_only_just_begun_may_yet_come_to_listen(seconds: int, sure: bool) -> None:
+    pod = running_unready("web-c", made_from=NEXT)
+    said = event("Unhealthy", f"Readiness probe failed: {REFUSED.replace('9999', '8080')}", "web-c")
+    began = datetime.fromisoformat(said["last"]) - timedelta(seconds=seconds)
+    for status in pod["status"]["containerStatuses"]:
+        status["state"] = {"running": {"startedAt": began.isoformat()}}
+    best = judged(look(pods=[*GOOD, pod], new=NEXT, events=[said])).best
+    assert (best is not None and best.cause == "workload.port.not-listening") == sure
 
 
 def test_a_crashing_program_is_not_its_probes_fault() -> None:

@@ -9,6 +9,7 @@ from tests.unit.agents.scenes import container, crashing, log, look, ready, temp
 
 from interlock.agents.diagnose import Diagnosis, diagnose
 from interlock.agents.evidence import Evidence
+from interlock.agents.model import ObjectRef
 from interlock.agents.propose import Choice, Nothing, catalogue, choose, execution_body
 from interlock.crds.execution import RunbookExecutionSpec
 
@@ -60,6 +61,34 @@ def test_not_sure_is_a_question_for_a_person() -> None:
     assert choice.why.startswith("not sure")
 
 
+def test_what_is_found_but_not_surely_enough_changes_nothing() -> None:
+    evidence = bad_image()
+    diagnosis = diagnose(evidence, 0.5)
+    doubted = diagnosis.hypotheses[0].model_copy(update={"confidence": 0.65})
+    choice = choose(diagnosis.model_copy(update={"hypotheses": (doubted,)}), evidence, RUNBOOKS)
+    assert isinstance(choice, Choice)
+    assert choice.handover
+    assert "not sure enough" in choice.why
+
+
+def test_a_cure_never_takes_its_parameters_from_another_object() -> None:
+    evidence = bad_image()
+    diagnosis = diagnose(evidence, 0.7)
+    elsewhere = evidence.target.model_copy(update={"name": "other"})
+    other = diagnosis.hypotheses[0].model_copy(update={"object": elsewhere})
+    choice = choose(diagnosis.model_copy(update={"hypotheses": (other,)}), evidence, RUNBOOKS)
+    assert isinstance(choice, Choice)
+    assert (choice.target, choice.parameters) == (elsewhere, {"toRevision": "0"})
+
+
+def test_what_speaks_against_a_runbook_is_told_to_the_person() -> None:
+    evidence = bad_image()
+    choice = choose(diagnose(evidence, 0.7), evidence, RUNBOOKS, objection=lambda *_: "A freeze of its own.")
+    assert isinstance(choice, Choice)
+    assert choice.handover
+    assert "A freeze of its own." in choice.why
+
+
 def test_what_was_tried_is_not_asked_for_again() -> None:
     tried = frozenset({("rollback-deployment", (("toRevision", "1"),))})
     _, choice = chosen(bad_image(), tried=tried)
@@ -70,7 +99,7 @@ def test_what_was_tried_is_not_asked_for_again() -> None:
 def test_replicas_come_from_what_was_meant() -> None:
     _, choice = chosen(look(pods=[], replicas=0, extra=[("declared", {"replicas": 3})]))
     assert isinstance(choice, Choice)
-    assert (choice.family, choice.parameters) == ("scale-deployment", {"replicas": "3"})
+    assert (choice.family, choice.parameters) == ("restore-replicas", {"replicas": "3"})
 
 
 def test_a_number_beyond_the_runbooks_bounds_is_a_question_for_a_person() -> None:
@@ -145,3 +174,55 @@ def test_words_of_the_workload_are_redacted_and_harmless_in_the_request() -> Non
     assert "hunter2" not in shown
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+
+
+def handed_over(length: int) -> list[str]:
+    """The lines of the reason of a hand-over whose findings say so many more words each."""
+    evidence = bad_image()
+    found = diagnose(evidence, 0.7)
+    told = found.hypotheses[0].model_copy(update={"summary": f"It is broken.\nlook next: nothing {'x' * length}"})
+    other = told.model_copy(
+        update={"cause": "workload.rollout.stuck", "against": ("the image explains it" + "y" * length,)}
+    )
+    diagnosis = found.model_copy(update={"hypotheses": (told, other, other)})
+    choice = choose(diagnosis, evidence, [r for r in RUNBOOKS if r.spec.type == "Handover"])
+    assert isinstance(choice, Choice)
+    body = execution_body(
+        choice, incident="inc-abcdef", attempt=1, diagnosis=diagnosis, evidence=evidence, requested_by="me"
+    )
+    return RunbookExecutionSpec.model_validate(body["spec"]).reason.summary.split("\n")
+
+
+def test_a_hand_over_tells_what_is_known_what_was_ruled_out_and_where_to_look() -> None:
+    lines = handed_over(0)
+    assert [line.partition(":")[0] for line in lines] == ["known", "why a person", "look next", *["ruled out"] * 2]
+    assert "the image explains it" in lines[-1]
+
+
+def test_a_hand_over_with_too_much_to_say_leaves_out_what_tells_least() -> None:
+    lines = handed_over(900)
+    assert [line.partition(":")[0] for line in lines] == ["known", "why a person", "look next", "ruled out"]
+
+
+def test_several_objects_that_are_not_told_apart_are_not_acted_upon() -> None:
+    evidence = bad_image()
+    diagnosis = diagnose(evidence, 0.7)
+    several = diagnosis.hypotheses[0].model_copy(
+        update={"cause": "scheduling.node.cordoned", "object": ObjectRef(kind="Node", namespace=None, name="*")}
+    )
+    choice = choose(diagnosis.model_copy(update={"hypotheses": (several,)}), evidence, RUNBOOKS)
+    assert isinstance(choice, Choice)
+    assert choice.handover
+
+
+def test_whether_the_revision_brought_it_may_be_known_from_another_finding() -> None:
+    new = template(container(image="registry.example/shop/web:2"))
+    evidence = look(pods=[*GOOD, crashing("web-c", made_from=new)], new=new, logs=[log("web-c", "panic: oh")])
+    diagnosis = diagnose(evidence, 0.7)
+    told = diagnosis.hypotheses[0].model_copy(
+        update={"cause": "workload.image.architecture-mismatch", "introduced": "unknown"}
+    )
+    beside = diagnosis.model_copy(update={"hypotheses": (told, *diagnosis.hypotheses)})
+    alone = diagnosis.model_copy(update={"hypotheses": (told,)})
+    choices = [choose(one, evidence, RUNBOOKS) for one in (beside, alone)]
+    assert [isinstance(one, Choice) and one.handover for one in choices] == [False, True]

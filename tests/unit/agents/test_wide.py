@@ -1,33 +1,19 @@
 """Rules that look at the whole namespace, on snapshots made for one question each."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cases.apps import APPS, deployed
 from tests.cases.builder import Cluster, at, waiting
+from tests.unit.agents.conftest import Look
 
-from interlock.agents.analyzers.wide import Landscape
+from interlock.agents.analyzers.wide import Landscape, reach
 from interlock.agents.evidence.snapshot import Snapshot
 from interlock.agents.examine import examine
+from interlock.agents.model import ObjectRef
 
 APP = APPS["shop"]
-Found = list[tuple[str, str, str]]
-Look = Callable[[Cluster], Found]
-
-
-@pytest.fixture
-def look(tmp_path: Path) -> Look:
-    """What is found in a cluster: cause, kind and name of what is at least as likely as not."""
-
-    def found(cluster: Cluster) -> Found:
-        cluster.settle()
-        cluster.write(tmp_path)
-        diagnosis = examine(Landscape(Snapshot(tmp_path)), 0.6)
-        return [(h.cause, h.object.kind, h.object.name) for h in diagnosis.hypotheses if h.confidence >= 0.5]
-
-    return found
 
 
 def link_trouble(spec: dict[str, Any], **metadata: Any) -> Cluster:
@@ -164,13 +150,58 @@ def test_a_usual_taint_is_never_the_nodes_fault(look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    "taint", [{"key": "hold", "timeAdded": "2026-03-01T11:50:00Z"}, {"key": "hold"}], ids=["lately", "recorded"]
+    ("taint", "how"),
+    [
+        ({"key": "hold", "timeAdded": "2026-03-01T11:50:00Z"}, ""),
+        ({"key": "hold"}, "record"),
+        ({"key": "hold"}, "event"),
+    ],
+    ids=["lately", "recorded", "given the node before"],
 )
-def test_a_taint_that_is_younger_than_its_victims_is_the_nodes(look: Look, taint: dict[str, str]) -> None:
+def test_a_taint_that_is_younger_than_its_victims_is_the_nodes(look: Look, taint: dict[str, str], how: str) -> None:
     cluster = kept_out("payments", taint=taint)
-    if "timeAdded" not in taint:
+    if how == "event":
+        words = "Successfully assigned shop/payments-77c9d9d9c-rrrrr to node-1"
+        cluster.event("Pod", "payments-77c9d9d9c-rrrrr", "Scheduled", words, type_="Normal", ago=2000)
+    if how == "record":
         cluster.files["changes.json"] = [{"object": "Node node-1", "summary": "taint hold=x:NoSchedule", "diff": ""}]
     assert look(cluster)[0] == ("scheduling.taint.untolerated", "Node", "node-1")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["recorded", "not recorded"])
+def test_a_taint_that_several_nodes_share_is_a_plan_unless_it_was_recorded(look: Look, *, known: bool) -> None:
+    cluster = kept_out("payments", "orders", taint={"key": "hold"})
+    cluster.get("nodes", "node-3", None)["spec"]["taints"] = [{"key": "hold", "value": "x", "effect": "NoSchedule"}]
+    if known:
+        cluster.files["changes.json"] = [{"object": "Node node-1", "summary": "taint hold=x:NoSchedule", "diff": ""}]
+    assert (look(cluster)[0][1] == "Node") is known
+
+
+@pytest.mark.parametrize(
+    ("cordoned", "pool", "suffers"),
+    [(True, "blue", True), (True, "green", False), (False, "blue", False)],
+    ids=["waits for it", "is not meant for it", "is kept out by something else"],
+)
+def test_what_waits_for_a_cordoned_node_suffers_from_it(
+    tmp_path: Path, *, cordoned: bool, pool: str, suffers: bool
+) -> None:
+    cluster = kept_out("payments", taint={"key": "hold"})
+    node = cluster.get("nodes", "node-1", None)
+    node["metadata"].setdefault("labels", {})["pool"] = "blue"
+    node["spec"]["unschedulable"] = cordoned
+    waits = cluster.pod_edits["payments"]
+
+    def pinned(pod: dict[str, Any], index: int) -> None:
+        waits(pod, index)
+        pod["spec"]["nodeSelector"] = {"pool": pool}
+        pod["spec"].pop("nodeName", None)
+
+    cluster.pod_edits["payments"] = pinned
+    payments = ObjectRef(kind="Deployment", namespace="shop", name="payments")
+    node_1 = ObjectRef(kind="Node", namespace=None, name="node-1")
+    cluster.settle()
+    cluster.write(tmp_path)
+    assert (payments in reach(Landscape(Snapshot(tmp_path)), node_1)) is suffers
 
 
 @pytest.mark.parametrize(("made", "blamed"), [(50_000, "Deployment"), (100, "LimitRange")])
@@ -319,3 +350,31 @@ def test_who_waits_accuses_whom_he_calls(tmp_path: Path, *, traced: bool) -> Non
     cluster.write(tmp_path)
     best = examine(Landscape(Snapshot(tmp_path)), 0.6).hypotheses[0]
     assert (best.cause, best.object.name) == ("workload.dependency.slow", "payments")
+
+
+@pytest.mark.parametrize("line", ["FATAL: cannot reach payments", "ſtopped – Connexion REFUSED by payments"])
+def test_trouble_is_heard_in_whatever_letters_it_is_told(tmp_path: Path, line: str) -> None:
+    cluster = deployed(APP)
+    cluster.log("orders", f"ready\n{line}\nready\n" * 3)
+    cluster.settle()
+    cluster.write(tmp_path)
+    heard = [said for said in Landscape(Snapshot(tmp_path)).lines if said.name == "orders"]
+    assert [(said.text, said.count) for said in heard] == [(line, 3)]
+
+
+@pytest.mark.parametrize(("ready", "empty"), [(True, False), (None, False), (False, True)])
+def test_endpoint_slices_say_whether_anybody_is_reached(tmp_path: Path, ready: bool | None, empty: bool) -> None:
+    cluster = deployed(APP)
+    cluster.lacks = frozenset({"endpoints"})
+    for name in (APP.leaf, APP.store):
+        conditions = {"ready": ready} if name == APP.leaf else {"ready": True}
+        body: dict[str, Any] = {
+            "metadata": {"name": f"{name}-x", "labels": {"kubernetes.io/service-name": name}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": ["10.1.1.1"], "conditions": conditions}],
+        }
+        cluster.put("shop", "endpointslices", body)
+    cluster.settle()
+    cluster.write(tmp_path)
+    hurt = Landscape(Snapshot(tmp_path)).hurt
+    assert hurt == ({("Service", APP.leaf)} if empty else set())

@@ -85,7 +85,12 @@ class Script:
         return {
             "metadata": {"name": "checkout", "uid": "d", "generation": 2},
             "spec": {"replicas": 2, "selector": {"matchLabels": LABELS}, "template": _template("shop:2")},
-            "status": {"replicas": 2, "updatedReplicas": available, "availableReplicas": available},
+            "status": {
+                "observedGeneration": 2,
+                "replicas": 2,
+                "updatedReplicas": available,
+                "availableReplicas": available,
+            },
         }
 
     async def list(self, kind: str, namespace: str | None = None, *, labels: str = "", fields: str = "") -> list[Json]:
@@ -105,6 +110,9 @@ class Script:
             case "Runbook":
                 return [yaml.safe_load(p.read_text()) for p in sorted(CATALOGUE.glob("*/runbook.yaml"))]
         return []
+
+    async def served(self) -> frozenset[str]:
+        return frozenset()
 
     async def logs(self, namespace: str, pod: str, container: str, *, previous: bool, limit_bytes: int) -> str | None:
         return None
@@ -229,6 +237,51 @@ async def test_what_does_not_cure_is_handed_to_a_person_once(agents: Agents, pha
     agents.script.phase(found.executions[1].name, "HandedOver")
     await agents.round()
     assert [e.phase for e in agents.incident().executions] == [phase, "HandedOver"]
+
+
+async def test_what_was_not_needed_cures_nothing_while_its_alert_fires(agents: Agents, clock: Clock) -> None:
+    name = await proposed(agents)
+    agents.script.phase(name, "NotNeeded", "all pods are ready")
+    await agents.round()
+    assert agents.incident().state == "investigating"
+    clock.advance(5)
+    await agents.round()
+    assert agents.incident().state == "proposed"
+    (_, again) = agents.script.created
+    agents.script.phase(again, "NotNeeded", "all pods are ready")
+    for _ in range(7):
+        await agents.round()
+    found = agents.incident()
+    assert found.state == "escalated"
+    families = [e.runbook.rpartition("-")[0] for e in found.executions]
+    assert families == ["rollback-deployment", "rollback-deployment", "escalate"]
+    assert "was asked for before" in found.executions[2].message
+
+
+async def test_what_was_not_needed_as_it_is_well_again_is_watched(agents: Agents, clock: Clock) -> None:
+    name = await proposed(agents)
+    agents.script.healthy = True
+    agents.script.phase(name, "NotNeeded", "all pods are ready")
+    for state in ("investigating", "watching"):
+        await agents.round()
+        assert agents.incident().state == state
+        clock.advance(30)
+    assert agents.incident().verdict == "none.recovered"
+    agents.tell(RESOLVED)
+    await agents.round()
+    assert agents.incident().state == "resolved"
+    assert len(agents.script.created) == 1
+
+
+async def test_what_was_not_needed_ends_with_alerts_that_have_ended(agents: Agents) -> None:
+    name = await proposed(agents)
+    agents.tell(RESOLVED)
+    await agents.round()
+    agents.script.phase(name, "NotNeeded", "all pods are ready")
+    for _ in range(2):
+        await agents.round()
+    assert agents.incident().state == "resolved"
+    assert len(agents.script.created) == 1
 
 
 @pytest.mark.parametrize("phase", ["Denied", "Cancelled"])

@@ -1,13 +1,10 @@
 """Archives on both databases, and executions to put into them."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
-from tests.support.postgres import NoPostgres, Postgres, server
 from tests.unit.operator.making import CREATED, body, runbook
 
 from interlock.crds.execution import RunbookExecution
@@ -32,33 +29,6 @@ def finished(number: int, *, namespace: str = "shop", text: str = "fine") -> dic
         "journal": [entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in journal],
     }
     return made
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A server for this worker."""
-    try:
-        with server() as running:
-            yield running
-    except NoPostgres as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'archive.db'}"
-        return
-    running: Postgres = request.getfixturevalue("postgres")
-    name = f"test_{secrets.token_hex(4)}"
-    admin = create_engine(running.url("postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield running.url(name)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def run(*words: str, code: int = 0) -> str:
 
 
 GROUPS = [
-    *("demo", "lab", "install", "uninstall", "doctor", "namespace", "runbook"),
+    *("demo", "lab", "install", "uninstall", "doctor", "namespace", "runbook", "catalogue", "key"),
     *("execution", "incident", "audit", "alert", "operator", "agents"),
     *("diagnose", "snapshot", "topology", "eval"),
 ]
@@ -34,7 +34,7 @@ GROUPS = [
 def apart(*words: str, code: int = 0) -> str:
     """As `run`, in a process of its own, as people run it."""
     command = [sys.executable, "-P", "-m", "interlock.cli", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == code, done
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -69,7 +69,7 @@ def test_usage_errors_end_with_two() -> None:
     assert "--context must name the cluster" in run("install", code=2)
     assert "name at least one runbook" in run("runbook", "digest", code=2)
     assert "--namespace or --cluster must be given" in run("runbook", "rbac", "--catalogue", code=2)
-    assert "Interlock never acts" in run("namespace", "opt-in", "kube-system", code=2)
+    assert "Interlock never acts" in run("namespace", "opt-in", "kube-public", code=2)
 
 
 def test_a_wrong_kubeconfig_is_named_with_the_way_out(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_an_unreachable_cluster_is_no_traceback(tmp_path: Path) -> None:
 
 
 def test_runbooks_are_listed_for_people_and_machines() -> None:
-    assert "rollback-deployment-1.0.0" in run("runbook", "list")
+    assert "rollback-deployment-1.1.0" in run("runbook", "list")
     rows = json.loads(run("runbook", "list", "-o", "json"))
     assert {row["name"]: row["digest"] for row in rows} == {
         item.runbook.metadata.name: item.runbook.digest() for item in load_catalogue()
@@ -124,16 +124,26 @@ def test_lint_fails_with_file_and_line(tmp_path: Path) -> None:
 
 
 def test_rbac_prints_what_a_cluster_scoped_target_needs() -> None:
-    manifests = list(yaml.safe_load_all(run("runbook", "rbac", "scale-deployment", "--cluster")))
-    assert [m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"] == ["scale-deployment.cluster"]
+    manifests = list(yaml.safe_load_all(run("runbook", "rbac", "uncordon-node", "--cluster")))
+    assert [m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"] == ["uncordon-node.cluster"]
     assert "ClusterRole" in {m["kind"] for m in manifests}
+
+
+def test_rbac_grants_in_each_place_what_acts_there() -> None:
+    manifests = yaml.safe_load_all(
+        run("runbook", "rbac", "--catalogue", "-n", "shop", "-n", "kube-system", "--cluster")
+    )
+    accounts = {m["metadata"]["name"] for m in manifests if m["kind"] == "ServiceAccount"}
+    assert {"uncordon-node.cluster", "scale-deployment.shop", "restart-coredns.kube-system"} <= accounts
+    assert not {"uncordon-node.shop", "scale-deployment.cluster", "scale-deployment.kube-system"} & accounts
+    assert "none of these runbooks acts on" in run("runbook", "rbac", "uncordon-node", "-n", "shop", code=2)
 
 
 def test_rbac_prints_what_would_be_granted() -> None:
     manifests = list(yaml.safe_load_all(run("runbook", "rbac", "scale-deployment", "-n", "shop")))
     assert {m["kind"] for m in manifests} == {"ServiceAccount", "Role", "RoleBinding"}
     role = next(m for m in manifests if m["metadata"]["name"] == "interlock-runner.scale-deployment")
-    assert role["rules"] == [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]
+    assert role["rules"] == [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}]
 
 
 def test_manifests_can_be_printed() -> None:
@@ -186,3 +196,11 @@ def test_a_missing_archive_is_not_made(tmp_path: Path) -> None:
     assert "does not exist" in run("audit", "verify", "--archive", str(tmp_path / "none.db"), code=2)
     assert list(tmp_path.iterdir()) == []
     assert "--archive must be given" in run("audit", "list", code=2)
+
+
+def test_what_the_catalogue_covers_is_counted_and_listed() -> None:
+    assert "workload.cpu.saturated" in run("catalogue", "coverage", "--answer", "open")
+    rows = json.loads(run("catalogue", "coverage", "-o", "json"))
+    assert {"raise-quota"} == {
+        f for row in rows if row["cause"] == "namespace.quota.pods-exceeded" for f in row["runbooks"]
+    }

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from interlock.cli.errors import CommandError
-from interlock.cli.executions import Seen, duration, seen
+from interlock.cli.executions import Seen, seen
 from interlock.cli.journal_view import show_journal
 from interlock.cli.plan_view import plan_lines, show_plan
+from interlock.cli.spans import duration
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.journal import Event, extend, genesis
 

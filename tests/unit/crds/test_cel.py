@@ -5,11 +5,11 @@ from pydantic import JsonValue
 
 from interlock.crds.cel import (
     ExpressionError,
-    condition,
     evaluate,
     rewrite_optionals,
     variables_of,
 )
+from interlock.crds.celobjects import condition
 from interlock.crds.quantity import is_quantity, quantity
 
 POD: dict[str, JsonValue] = {
@@ -176,3 +176,28 @@ def test_nothing_of_the_interpreter_can_be_reached() -> None:
 
 def test_the_names_that_an_expression_mentions() -> None:
     assert variables_of("target.?spec.replicas.orValue(0) > parameters.replicas") == {"target", "parameters"}
+
+
+def test_a_library_is_no_variable() -> None:
+    assert variables_of("sets.contains(names, [target.name]) && math.greatest(1, 2) > 1") == {"names", "target"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "scale", "expected"),
+    [
+        ("timestamp(now) - timestamp('2026-03-01T11:59:50Z') > duration('60s')", 1, False),
+        ("timestamp(now) - timestamp('2026-03-01T11:59:50Z') > duration('60s')", 0.1, True),
+        ("duration('1h30m') == duration('90m')", 0.5, True),
+        ("timestamp(now) + duration('-2.5s') == timestamp('2026-03-01T11:59:59.75Z')", 0.1, True),
+        ("'duration' + word.duration", 0.1, "duration of it"),
+    ],
+)
+def test_durations_are_scaled_where_time_is(expression: str, scale: float, expected: object) -> None:
+    variables: dict[str, JsonValue] = {"now": "2026-03-01T12:00:00Z", "word": {"duration": " of it"}}
+    assert evaluate(expression, variables, time_scale=scale) == expected
+
+
+def test_no_duration_is_an_error_in_any_time() -> None:
+    for scale in (1.0, 0.5):
+        with pytest.raises(ExpressionError):
+            evaluate("duration('soon') > duration('1s')", {}, time_scale=scale)

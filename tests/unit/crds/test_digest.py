@@ -36,6 +36,11 @@ def test_the_form_is_that_of_rfc_8785() -> None:
     assert canonical({"b": 1.0, "a": [True, None, "€\u000f"]}) == '{"a":[true,null,"€\\u000f"],"b":1}'.encode()
 
 
+@given(values | st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3))
+def test_the_shorter_way_to_the_form_leads_to_the_same(value: JsonValue) -> None:
+    assert canonical(value) == rfc8785.dumps(value)
+
+
 def test_a_known_digest_stays_what_it_is() -> None:
     assert digest({}) == "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -43,3 +48,8 @@ def test_a_known_digest_stays_what_it_is() -> None:
 def test_an_integer_that_json_cannot_carry_is_refused() -> None:
     with pytest.raises(rfc8785.CanonicalizationError):
         digest({"n": 2**53 + 1})
+
+
+def test_a_key_that_is_no_text_is_refused() -> None:
+    with pytest.raises(rfc8785.CanonicalizationError):
+        canonical({1: "one"})  # type: ignore[dict-item]

@@ -217,3 +217,17 @@ def test_hostile_text_takes_no_long_time(unit: str) -> None:
 def test_equal_hidden_values_are_comparable_and_others_differ() -> None:
     assert keyed_digest(b"k", "v") == keyed_digest(b"k", "v")
     assert len({keyed_digest(b"k", "v"), keyed_digest(b"k", "w"), keyed_digest(b"l", "v")}) == 3
+
+
+WORDS = """password Passwd passphrase PWD secret token api_key ApiKey access-key private_key credential
+    eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0 AKIAABCDEFGHIJKLMNOP ghp_0123456789abcdefghij glpat-0123456789abcdef
+    sk_live_0123456789abcdef xoxb-0123456789 sk-0123456789abcdef01 postgres://u:hunter22@db Bearer basic
+    -----BEGIN PRIVATE KEY----- YWRtaW46YWRtaW4 AIza0123456789012345678901234567890 0123456789abcdef""".split()  # noqa: SIM905 - one word after the other reads best
+JOINS = ["=", ":", '"', "'", '\\"', "/", "-", "--", " ", "\n"]
+FRAGMENTS = st.sampled_from([*WORDS, *JOINS])
+
+
+@given(st.lists(FRAGMENTS | st.text(st.characters(codec="ascii"), max_size=6)))
+def test_text_is_redacted_alike_whatever_stands_before_it(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert redact_text(f"…\n{text}") == f"…\n{redact_text(text)}"

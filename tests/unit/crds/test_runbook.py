@@ -8,7 +8,7 @@ from interlock.crds.runbook import PolicyRule, Runbook, refused_power
 
 STEP = RUNBOOK["spec"]["steps"][0]
 CHECKS = RUNBOOK["spec"]["verification"]
-ATTESTATION = {"keyId": "k", "signedAt": "2026-01-02T03:04:05Z", "envelope": "e30="}
+ATTESTATION = {"keyId": "k", "vettedAt": "2026-01-02T03:04:05Z", "envelope": "e30="}
 
 
 def rule(**fields: list[str]) -> dict[str, list[str]]:

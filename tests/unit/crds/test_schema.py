@@ -160,7 +160,7 @@ def test_the_definitions_are_named_as_kubectl_asks_for_them() -> None:
     assert all(manifest["spec"]["names"]["categories"] == ["interlock"] for manifest in found.values())
     [version] = found["RunbookExecution"]["spec"]["versions"]
     shown = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
-    assert shown == ["Runbook", "Target", "Phase", "Step", "Approvals", "Age"]
+    assert shown == ["Runbook", "Target", "Phase", "Step", "Approvals", "Reason", "Age"]
 
 
 def test_what_is_committed_is_current() -> None:

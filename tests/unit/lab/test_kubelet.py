@@ -21,6 +21,10 @@ TABLE = {
     SHOP: {
         "1": Image.model_validate(WEB),
         "needy": Image.model_validate({"requires": {"URL": {"log": ["KeyError: 'URL'"]}}}),
+        "hungry": Image.model_validate({**WEB, "cpu": "200m", "answers_in": "0.2s"}),
+        "leaky": Image.model_validate({**WEB, "grows": "1Mi"}),
+        "stubborn": Image.model_validate({**WEB, "keeps_settings": True}),
+        "private": Image.model_validate({"private": True}),
         "buggy": Image.model_validate({"log": ["hello"], "crash": {"exit_code": 2, "log": ["panic"]}}),
     }
 }
@@ -159,6 +163,36 @@ def test_a_memory_limit_below_the_working_set_kills(limit: str, ready: bool) -> 
         assert node.container["lastState"]["terminated"]["exitCode"] == 137
 
 
+def test_a_leak_is_killed_when_the_limit_is_reached_and_begins_anew() -> None:
+    node = Node(one(f"{SHOP}:leaky", resources={"limits": {"memory": "130Mi"}})).run(29)
+    assert node.ready()
+    assert node.container["restartCount"] == 0
+    node.run(5)
+    assert node.container["lastState"]["terminated"]["reason"] == "OOMKilled"
+    assert node.ready(), "with room for half a minute more"
+    assert Node(one(f"{SHOP}:leaky")).run(3600).container["restartCount"] == 0, "without a limit nobody kills it"
+
+
+@pytest.mark.parametrize(("limit", "ready"), [({"cpu": "20m"}, False), ({"cpu": "0.1"}, True), ({}, True)])
+def test_a_processor_limit_makes_answers_late(limit: dict[str, str], ready: bool) -> None:
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 2}
+    node = Node(one(f"{SHOP}:hungry", resources={"limits": limit}, readinessProbe=probe)).run(20)
+    assert node.ready() is ready
+    late = [said for said in node.said("Unhealthy") if "context deadline exceeded (Client.Timeout" in said]
+    assert bool(late) is not ready
+
+
+def test_a_private_image_is_pulled_with_a_pull_secret() -> None:
+    node = Node(one(f"{SHOP}:private")).run(2)
+    assert node.waiting["reason"] == "ImagePullBackOff"
+    assert node.waiting["message"].endswith("401 Unauthorized")
+    node = Node({**one(f"{SHOP}:private"), "imagePullSecrets": [{"name": "other"}, {"name": "pull"}]}).run(2)
+    node.references.secrets["n", "other"] = frozenset({"token"})
+    assert not node.run(30).ready(), "one that is missing, and one that is none"
+    node.references.secrets["n", "pull"] = frozenset({".dockerconfigjson"})
+    assert node.run(30).ready()
+
+
 @pytest.mark.parametrize(
     ("env", "problem"),
     [
@@ -178,6 +212,23 @@ def test_a_missing_reference_and_its_recovery_in_the_same_pod(env: dict[str, Any
         objects.update({("n", name): frozenset({"k"}) for name in ("s", "half")})
     assert node.run(0.1).ready()
     assert node.container["restartCount"] == 0
+
+
+def test_a_program_that_keeps_its_settings_is_unready_once_they_change() -> None:
+    env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    node = Node(one(f"{SHOP}:stubborn", env=env, readinessProbe=probe))
+    node.references.secrets["n", "db"] = frozenset({"password"})
+    node.references.versions["Secret", ("n", "db")] = "1"
+    assert node.run(5).ready()
+    node.references.versions["Secret", ("n", "other")] = "7"
+    assert node.run(5).ready()
+    node.references.versions["Secret", ("n", "db")] = "2"
+    assert not node.run(5).ready()
+    afresh = Node(one(f"{SHOP}:stubborn", env=env, readinessProbe=probe))
+    afresh.references.secrets["n", "db"] = frozenset({"password"})
+    afresh.references.versions["Secret", ("n", "db")] = "2"
+    assert afresh.run(5).ready()
 
 
 def test_an_optional_reference_may_be_missing() -> None:

@@ -21,10 +21,11 @@ from interlock.crds.guardrail import SHARED, Guardrail
 from interlock.crds.journal import Entry, broken_at
 from interlock.crds.runbook import Runbook
 from interlock.operator.actions.patch import merged
-from interlock.operator.api import Object, Unavailable
+from interlock.operator.api import Object
 from interlock.operator.archiver import Archiver
 from interlock.operator.core.decide import JOURNAL_ENTRIES
 from interlock.operator.core.state import parse_time, replay
+from interlock.operator.errors import Unavailable
 from interlock.operator.events import Events
 from interlock.operator.lease import Leadership
 from interlock.operator.ledgers import Ledgers

@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import JsonValue
@@ -7,13 +7,17 @@ from tests.unit.operator import making
 
 from interlock.crds import actions as contract
 from interlock.crds.execution import Change, PlannedStep
+from interlock.crds.runbook import Step
 from interlock.operator.actions import ACTIONS, EFFECTS
-from interlock.operator.actions.base import ActionRefused
+from interlock.operator.actions.base import ActionRefused, Turn
 from interlock.operator.actions.jobs import LOG_BYTES, job_name, tail
 from interlock.operator.actions.patch import merged
 from interlock.operator.actions.pods import MAX_PODS, demand_evictable, has_to_leave
+from interlock.operator.actions.recreation import copied
 from interlock.operator.actions.writing import Scene, Wanted, Write
-from interlock.operator.prepared import Prepared
+from interlock.operator.core.nodes import Node
+from interlock.operator.look import View
+from interlock.operator.prepared import Prepared, Subject
 
 MADE_AT = "2026-01-01T00:00:00.000Z"
 REVISION = "deployment.kubernetes.io/revision"
@@ -38,11 +42,28 @@ def deployment(image: str = "web:3", **spec: Any) -> dict[str, Any]:
 def replica_set(revision: int, image: str) -> dict[str, Any]:
     name = f"web-{revision}"
     return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
         "metadata": {"name": name, "uid": f"uid-{revision}", "annotations": {REVISION: str(revision)}},
         "spec": {"template": template(image, **{"pod-template-hash": name})},
     }
 
 
+LABELS = {"app": "export", "controller-uid": "1b3c", "batch.kubernetes.io/job-name": "export"}
+ENDED: dict[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "export", "namespace": "shop", "uid": "1b3c", "labels": LABELS},
+    "spec": {
+        "backoffLimit": 2,
+        "suspend": False,
+        "selector": {"matchLabels": {"controller-uid": "1b3c"}},
+        "template": {
+            "metadata": {"labels": LABELS, "annotations": {"team": "shop"}},
+            "spec": {"containers": [{"name": "export", "image": "export:1"}], "restartPolicy": "Never"},
+        },
+    },
+}
 REVISIONS = [replica_set(3, "web:3"), replica_set(2, "web:2"), replica_set(1, "web:1")]
 
 
@@ -111,6 +132,71 @@ def test_rollout_undo_strips_what_the_controller_added() -> None:
     assert REVISIONS[1]["spec"]["template"]["metadata"]["labels"]["pod-template-hash"] == "web-2"
 
 
+def controller_revision(revision: int, image: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": f"db-{revision}", "uid": f"uid-{revision}"},
+        "revision": revision,
+        "data": {"spec": {"template": {**template(image), "$patch": "replace"}}},
+    }
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_rollout_undo_reads_controller_revisions(kind: str) -> None:
+    revisions = [controller_revision(3, "web:3"), controller_revision(2, "web:2"), controller_revision(1, "web:1")]
+    live = {**deployment(), "kind": kind}
+    assert image(wanted("rolloutUndo", live, revisions=revisions)) == "web:2"
+    found = wanted("rolloutUndo", live, {"toRevision": "1"}, revisions)
+    assert found.body["spec"]["template"] == {**template("web:1"), "metadata": {"labels": {"app": "web"}}}
+    assert found.origin == {"apiVersion": "apps/v1", "kind": "ControllerRevision", "name": "db-3", "uid": "uid-3"}
+
+
+def probed(image: str, **probes: Any) -> dict[str, Any]:
+    made = template(image)
+    made["spec"]["containers"][0] |= probes
+    made["spec"]["containers"].append({"name": "side", "image": image})
+    return made
+
+
+def revision_with(number: int, made: dict[str, Any]) -> dict[str, Any]:
+    found = replica_set(number, "")
+    found["spec"]["template"] = made
+    return found
+
+
+def test_rollout_undo_puts_back_the_probes_of_one_container_and_nothing_else() -> None:
+    good = {"livenessProbe": {"httpGet": {"port": 80}}, "readinessProbe": {"periodSeconds": 5}}
+    bad = {"livenessProbe": {"httpGet": {"port": 90}}, "startupProbe": {"periodSeconds": 1}}
+    older = [revision_with(2, probed("web:2", **bad)), revision_with(1, probed("web:1", **good))]
+    live = deployment(template=probed("web:3", **bad))
+    found = wanted("rolloutUndo", live, {"part": "probes", "container": "app"}, older)
+    assert found.note == "to revision 1", "revision 2 has the same probes"
+    assert found.body["spec"]["template"] == probed("web:3", **good)
+    with pytest.raises(ActionRefused, match="no other revision"):
+        wanted("rolloutUndo", live, {"part": "probes", "container": "side"}, older)
+    with pytest.raises(ActionRefused, match="container other does not exist"):
+        wanted("rolloutUndo", live, {"part": "probes", "container": "other"}, older)
+
+
+def mounting(image: str, **claims: str) -> dict[str, Any]:
+    made = template(image)
+    made["spec"]["volumes"] = [
+        {"name": "tmp", "emptyDir": {}},
+        *({"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in claims.items()),
+    ]
+    return made
+
+
+def test_rollout_undo_puts_back_the_claims_of_volumes_and_nothing_else() -> None:
+    live = deployment(template=mounting("web:3", data="wrong", more="kept"))
+    older = [revision_with(2, mounting("web:2", data="right"))]
+    found = wanted("rolloutUndo", live, {"part": "claims"}, older)
+    assert found.body["spec"]["template"] == mounting("web:3", data="right", more="kept")
+    with pytest.raises(ActionRefused, match="has what runs already"):
+        wanted("rolloutUndo", found.body, {"part": "claims", "toRevision": "2"}, older)
+
+
 def test_rollout_undo_names_what_keeps_the_present_template() -> None:
     origin = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-3", "uid": "uid-3"}
     assert wanted("rolloutUndo", deployment()).origin == origin
@@ -120,7 +206,7 @@ def test_rollout_undo_names_what_keeps_the_present_template() -> None:
 @pytest.mark.parametrize(
     ("live", "arguments", "revisions", "words"),
     [
-        ({**deployment(), "kind": "StatefulSet"}, {}, REVISIONS, "not for a StatefulSet"),
+        ({**deployment(), "kind": "CronJob"}, {}, REVISIONS, "not for a CronJob"),
         (deployment(paused=True), {}, REVISIONS, "paused"),
         (deployment(), {"toRevision": "7"}, REVISIONS, "revision 7 does not exist; existing ones are 3, 2, 1"),
         (deployment(), {"toRevision": "3"}, REVISIONS, "runs already"),
@@ -344,3 +430,32 @@ def test_what_is_done_is_what_was_approved(planned: list[str], now: list[str], p
     offered = PlannedStep(name="drain", action="drain", changes=[change(name) for name in planned])
     found = PlannedStep(name="drain", action="drain", changes=[change(name) for name in now])
     assert Prepared(found, {}, partial=partial).fits(offered) == fits
+
+
+def test_a_taint_is_removed_by_its_key_alone() -> None:
+    taints = [{"key": "old", "effect": "NoSchedule"}, {"key": "old", "effect": "PreferNoSchedule"}, {"key": "other"}]
+    node = {"kind": "Node", "metadata": {"name": "node-1"}, "spec": {"taints": taints, "podCIDR": "10.0.0.0/24"}}
+    assert wanted("removeTaint", node, {"key": "old"}).body["spec"] == {"taints": taints[2:], "podCIDR": "10.0.0.0/24"}
+    assert wanted("removeTaint", node, {"key": "none"}).body == node
+    only = {**node, "spec": {"taints": taints[:2]}}
+    assert wanted("removeTaint", only, {"key": "old"}).body["spec"] == {}
+    with pytest.raises(ActionRefused, match="is for a Node"):
+        wanted("removeTaint", deployment(), {"key": "old"})
+
+
+def test_a_copy_of_a_job_is_the_job_without_what_its_first_run_left() -> None:
+    execution = making.execution(making.runbook())
+    step = Step.model_validate({"name": "again", "action": "recreateJob", "timeoutSeconds": 900})
+    subject = Subject(execution, making.runbook(), {}, "", MADE_AT, cast(View, None))
+    job = copied(ENDED, Turn(subject, Node("again", step), {}, {}, 1))
+    assert job["metadata"]["name"] == f"export-{job_name(execution, 'again').rpartition('-')[2]}"
+    assert job["metadata"]["annotations"]["interlock.dev/copy-of"] == "1b3c"
+    assert set(job["metadata"]["labels"]) == {"app", "interlock.dev/execution-uid"}
+    assert "selector" not in job["spec"]
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["backoffLimit"]) == (900, 2)
+    template = job["spec"]["template"]
+    assert set(template["metadata"]["labels"]) == {"app", "interlock.dev/execution-uid"}
+    assert template["metadata"]["annotations"] == {"team": "shop"}
+    assert template["spec"] == {**ENDED["spec"]["template"]["spec"], "automountServiceAccountToken": False}
+    long = {**ENDED, "metadata": {**ENDED["metadata"], "name": "e" * 63}}
+    assert len(copied(long, Turn(subject, Node("again", step), {}, {}, 1))["metadata"]["name"]) == 63

@@ -180,7 +180,11 @@ def test_what_the_api_server_accounts_for_and_our_marker_are_no_changes() -> Non
             "resourceVersion": "2",
             "generation": 2,
             "managedFields": [{}],
-            "annotations": {"a": "b", LAST_STEP_ANNOTATION: "uid/scale/1"},
+            "annotations": {
+                "a": "b",
+                LAST_STEP_ANNOTATION: "uid/scale/1",
+                "deprecated.daemonset.template.generation": "2",
+            },
         },
         "status": {"replicas": 2},
     }

@@ -5,12 +5,13 @@ from typing import Any, get_args
 import pytest
 from tests.unit.operator.making import TARGET, digest, request, runbook
 
+from interlock.crds.attestation import Reason, Verdict
 from interlock.crds.guardrail import Guardrail, GuardrailSpec
-from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
+from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE, PAUSED_VALUE
 from interlock.operator.core import gates
 from interlock.operator.core.gates import HOLD_GATES, REQUEST_GATES, Case, Objection, objection
 from interlock.operator.core.limits import LASTING, Finding
-from interlock.operator.core.measures import Reason
+from interlock.operator.core.measures import Reason as Limit
 
 RUNBOOK = runbook(
     parameters=[{"name": "replicas", "description": "How many.", "type": "integer", "minimum": 1, "maximum": 9}]
@@ -25,9 +26,10 @@ OPEN = Case(
     namespace_labels={OPT_IN_LABEL: OPT_IN_VALUE},
     guardrails=(),
     target={"metadata": {"name": "web", "uid": "1b3c"}},
+    ungranted="",
     unmet=(),
     limits=(),
-    vetted=True,
+    vetted=Verdict("Trusted", "3 scenarios passed"),
     allow_unvetted=False,
 )
 
@@ -76,8 +78,18 @@ def test_runbook_is_active() -> None:
 
 
 def test_runbook_is_vetted() -> None:
-    says(gates.runbook_is_vetted(case(vetted=False)), "RunbookNotVetted", "allowUnvetted")
-    assert gates.runbook_is_vetted(case(vetted=False, allow_unvetted=True)) is None
+    for reason in get_args(Reason):
+        found = gates.runbook_is_vetted(case(vetted=Verdict(reason, "why")))
+        if reason == "Trusted":
+            assert found is None
+        else:
+            says(found, "RunbookNotVetted", f"{reason}: why")
+
+
+def test_a_lab_may_do_without_vetting_but_not_run_what_is_revoked() -> None:
+    assert gates.runbook_is_vetted(case(vetted=Verdict("KeyUnknown", "why"), allow_unvetted=True)) is None
+    revoked = case(vetted=Verdict("DigestRevoked", "why"), allow_unvetted=True)
+    says(gates.runbook_is_vetted(revoked), "RunbookNotVetted", "DigestRevoked")
 
 
 @pytest.mark.parametrize("labels", [{}, {OPT_IN_LABEL: "disabled"}, {"other": OPT_IN_VALUE}])
@@ -85,11 +97,24 @@ def test_namespace_opted_in(labels: dict[str, str]) -> None:
     says(gates.namespace_opted_in(case(namespace_labels=labels)), "NotOptedIn", "shop", OPT_IN_LABEL)
 
 
+def test_a_paused_namespace_holds_and_refuses_nothing() -> None:
+    paused = case(namespace_labels={OPT_IN_LABEL: PAUSED_VALUE})
+    assert objection(REQUEST_GATES, paused) is None
+    says(objection(HOLD_GATES, paused), "NamespacePaused", "shop", f"{OPT_IN_LABEL}={OPT_IN_VALUE}")
+    assert objection(HOLD_GATES, OPEN) is None
+
+
 def test_target_in_place() -> None:
     says(gates.target_in_place(asking(target={**TARGET, "namespace": "bank"})), "TargetElsewhere", "bank", "shop")
     says(gates.target_in_place(asking(target={**TARGET, "kind": "StatefulSet"})), "TargetKindDiffers", "Deployment")
     old = {**TARGET, "apiVersion": "apps/v1beta1"}
     says(gates.target_in_place(asking(target=old)), "TargetKindDiffers", "apps/v1beta1")
+
+
+def test_runner_granted() -> None:
+    says(
+        gates.runner_granted(case(ungranted="scale-web.shop may not patch deployments")), "NotGranted", "may not patch"
+    )
 
 
 def test_target_exists() -> None:
@@ -117,8 +142,8 @@ def test_not_stopped() -> None:
     assert gates.not_stopped(case(guardrails=rails[:1])) is None
 
 
-@pytest.mark.parametrize("reason", get_args(Reason))
-def test_within_limits(reason: Reason) -> None:
+@pytest.mark.parametrize("reason", get_args(Limit))
+def test_within_limits(reason: Limit) -> None:
     found = gates.within_limits(case(limits=[Finding(reason, "guardrail calm: no more")]))
     if reason in LASTING:
         says(found, reason, "guardrail calm")
@@ -130,10 +155,11 @@ def test_the_first_gate_that_objects_speaks() -> None:
     nothing_right = case(
         spec=request(RUNBOOK, target={**TARGET, "namespace": "bank"}, runbook={"name": "x-1", "digest": digest(1)}),
         namespace_labels={},
+        ungranted="may not",
         target=None,
         unmet=["no fault"],
         limits=[Finding("BudgetExhausted", "no more")],
-        vetted=False,
+        vetted=Verdict("NoAttestation", "nobody"),
     )
     left = list(REQUEST_GATES)
     reasons = []
@@ -145,6 +171,7 @@ def test_the_first_gate_that_objects_speaks() -> None:
         "RunbookNotVetted",
         "NotOptedIn",
         "TargetElsewhere",
+        "NotGranted",
         "TargetNotFound",
         "ParameterRefused",
         "PreconditionNotMet",

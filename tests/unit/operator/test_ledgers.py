@@ -13,10 +13,10 @@ from tests.unit.operator.world import NO_API
 
 from interlock.crds.execution import Phase
 from interlock.crds.guardrail import Guardrail
-from interlock.crds.ledger import Claim, Hold, Ledger, LedgerSpec
-from interlock.operator.api import ApiError, Conflict, Unavailable
+from interlock.crds.ledger import Claim, Hold, Ledger, LedgerSpec, ledger_of
 from interlock.operator.core.ledger import Horizon
 from interlock.operator.core.limits import Asked
+from interlock.operator.errors import ApiError, Conflict, Unavailable
 from interlock.operator.lease import Leadership
 from interlock.operator.ledgers import Ledgers, LedgerStore
 
@@ -67,6 +67,24 @@ class Cluster(LedgerStore):
 
     async def phase(self, hold: Hold) -> Phase | None:
         return self.phases.get(hold.uid)
+
+
+@dataclass
+class Slow(Cluster):
+    """Writes take their time, are counted, and fail once it `breaks`."""
+
+    writes: int = 0
+    breaks: bool = False
+    writing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self, ledger: Ledger, spec: LedgerSpec) -> Ledger:
+        self.writes += 1
+        self.writing.set()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if self.breaks:
+            raise Unavailable(503, "no answer")
+        return await super().write(ledger, spec)
 
 
 def asked(of: Claim, rails: Sequence[Guardrail] = (RAIL,)) -> Asked:
@@ -143,6 +161,53 @@ def test_a_start_and_an_end_take_one_write_each_and_no_read() -> None:
 
     assert asyncio.run(run("1")) == 3, "the first reads the Ledger"
     assert asyncio.run(run("2")) == 2
+
+
+def test_what_is_asked_for_while_it_is_written_is_written_together() -> None:
+    cluster = Slow(Random(1), failing=False)
+    ledgers, three = Ledgers(cluster, lambda: START), [guardrail(concurrency=[{"per": "Namespace", "limit": 3}])]
+
+    async def run() -> list[str | None]:
+        await ledgers.take(asked(claim("first", target="first"), three))
+        many = [ledgers.take(asked(claim(str(n), target=str(n)), three)) for n in range(5)]
+        done = ledgers.release("shop", "first", "Succeeded")
+        *found, _ = await asyncio.gather(*many, done)
+        return [finding.reason if finding else None for finding in found if not isinstance(finding, BaseException)]
+
+    assert asyncio.run(run()) == [None, None, "ConcurrencyReached", "ConcurrencyReached", "ConcurrencyReached"]
+    assert cluster.writes == 3, "the first start, the next alone, and all that came meanwhile"
+    assert len(cluster.ledgers[ledger_of("shop")].spec.holds) == 2
+
+
+def test_who_gives_up_before_its_turn_has_asked_for_nothing() -> None:
+    cluster = Slow(Random(1), failing=False)
+    ledgers, many = Ledgers(cluster, lambda: START), [guardrail(concurrency=[{"per": "Namespace", "limit": 9}])]
+
+    async def run() -> None:
+        first, second = (
+            asyncio.create_task(ledgers.take(asked(claim(uid, target=uid), many))) for uid in ("first", "second")
+        )
+        await cluster.writing.wait()
+        second.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        assert await ledgers.take(asked(claim("third", target="third"), many)) is None
+
+    asyncio.run(run())
+    assert [hold.uid for hold in cluster.ledgers[ledger_of("shop")].spec.holds] == ["first", "third"]
+
+
+def test_whose_write_fails_for_others_too_leaves_all_of_them_in_doubt() -> None:
+    cluster = Slow(Random(1), failing=False)
+    ledgers, many = Ledgers(cluster, lambda: START), [guardrail(concurrency=[{"per": "Namespace", "limit": 9}])]
+
+    async def run() -> list[object]:
+        await ledgers.take(asked(claim("first", target="first"), many))
+        cluster.breaks = True
+        takes = [ledgers.take(asked(claim(str(n), target=str(n)), many)) for n in range(3)]
+        return list(await asyncio.gather(*takes, return_exceptions=True))
+
+    assert [type(outcome) for outcome in asyncio.run(run())] == [Unavailable] * 3
+    assert [hold.uid for hold in cluster.ledgers[ledger_of("shop")].spec.holds] == ["first"]
 
 
 def test_another_operator_finds_the_same_answer() -> None:

@@ -12,7 +12,7 @@ from tests.unit.operator.making import digest, runbook
 
 from interlock.crds.execution import Target
 from interlock.crds.guardrail import Guardrail, matching
-from interlock.crds.ledger import MAX_COUNTS, MAX_HOLDS, Claim, LedgerSpec
+from interlock.crds.ledger import MAX_COUNTS, MAX_HOLDS, Claim, Count, LedgerSpec
 from interlock.operator.core import ledger as core
 from interlock.operator.core.autonomy import demanded
 from interlock.operator.core.ledger import Horizon
@@ -291,7 +291,12 @@ def test_a_freeze_that_cannot_be_read_binds() -> None:
 
 
 def test_a_full_ledger_refuses_and_always_has_room_for_the_ends() -> None:
-    books = Books([guardrail(budgets=[budget(limit=1000, seconds=86400)])])
+    books = Books([guardrail(budgets=[budget("Target", limit=1000, seconds=86400)])])
+    past = [
+        Count(at=core.bucket(START), what="Started", family="restart", risk="Low", target=f"past-{number}")
+        for number in range(MAX_COUNTS - 2 * MAX_HOLDS)
+    ]
+    books.own["shop"] = LedgerSpec(counts=past)
     number = 0
     while (found := books.start(claim(str(number), target=str(number)))) is None:
         assert number < 2 * MAX_COUNTS, "it is never full"

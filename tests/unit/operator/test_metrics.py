@@ -13,7 +13,6 @@ from interlock.agents.webhook import PATH
 from interlock.crds.manifests import chart
 from interlock.crds.names import OWN_ALERT_LABEL
 from interlock.operator import metrics
-from interlock.operator.api import request_kind
 
 ROOT = Path(__file__).parents[3]
 KINDS = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
@@ -110,7 +109,7 @@ def test_alertmanager_delivers_our_own_alerts_to_people_only() -> None:
 def test_a_request_is_counted_by_verb_and_resource_without_any_name(
     method: str, path: str, kind: tuple[str, str]
 ) -> None:
-    assert request_kind(method, path) == kind
+    assert metrics.request_kind(method, path) == kind
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from interlock.operator import queue
-from interlock.operator.api import Unavailable
+from interlock.operator.errors import Unavailable
 from interlock.operator.queue import Queue
 
 
@@ -342,6 +342,30 @@ async def test_behind_a_closed_gate_keys_wait_and_none_is_lost() -> None:
     await idle(of)
     assert work.done == {"a": 1, "b": 1, "c": 1}
     assert of.oldest == 0
+    task.cancel()
+
+
+async def test_a_gate_that_closes_while_workers_are_idle_holds_what_comes() -> None:
+    work, gate = Work(), asyncio.Event()
+    work.go.set()
+    gate.set()
+
+    async def passing() -> None:
+        await gate.wait()
+
+    of = Queue(work, gate=passing)
+    task = asyncio.create_task(of.run(2))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gate.clear()
+    for key in "abc":
+        of.add(key)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (work.done, of.waiting) == ({}, 3)
+    gate.set()
+    await idle(of)
+    assert work.done == {"a": 1, "b": 1, "c": 1}
     task.cancel()
 
 

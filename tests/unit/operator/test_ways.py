@@ -113,6 +113,45 @@ def test_an_intent_that_was_never_written_is_not_acted_on() -> None:
     is_lawful(made)
 
 
+def held(of: Shell) -> list[str]:
+    """Why it is held, if it is."""
+    return [c.reason for c in of.status.conditions if (c.type, c.status) == ("Held", "True")] if of.status else []
+
+
+WITHDRAWN = "meets withdrawn consent"
+
+
+@pytest.mark.parametrize("where", [f"look {WITHDRAWN}", "act is stopped"])
+def test_what_may_not_be_written_now_is_written_later_and_once(where: str) -> None:
+    made = begun("act succeeds", where, steps=("a", "b"))
+    assert (made.phases[-1], held(made), len(made.world.deeds)) == ("Running", [HELD_BY[where]], 1)
+    writes = made.writes
+    assert (carried_on(made, where).writes, held(made)) == (writes, [HELD_BY[where]])
+    assert (carried_on(made).phases[-1], held(made), len(made.world.deeds)) == ("Succeeded", [], 2)
+    assert events(made).count("StepStarted b") == 1
+
+
+HELD_BY = {f"look {WITHDRAWN}": "NotOptedIn", "act is stopped": "NamespacePaused"}
+
+
+def test_an_undo_waits_for_withdrawn_consent_until_somebody_wants_an_end() -> None:
+    made = begun(*FAILING, f"undo look {WITHDRAWN}", steps=("a", "b"))
+    assert (last(made, 1), held(made)) == (["StepFailed b"], ["NotOptedIn"])
+    made.cancel()
+    carried_on(made, f"undo look {WITHDRAWN}")
+    assert last(made, 3) == ["UndoStarted a", "UndoFailed a", "Ended"]
+    assert made.phases[-1] == "Failed"
+    is_lawful(made)
+
+
+def test_a_cancelled_execution_waits_for_the_end_of_a_pause() -> None:
+    made = begun("verification does not hold", steps=("a",))
+    made.cancel()
+    carried_on(made, "undo is stopped")
+    assert (made.phases[-1], held(made)) == ("Undoing", ["NamespacePaused"])
+    assert carried_on(made).phases[-1] == "Cancelled"
+
+
 def test_an_undo_that_takes_its_time_has_the_time_of_the_step() -> None:
     failing = ("act succeeds", "act is refused", "undo takes its time")
     made = begun(*failing, steps=({"name": "a", "timeoutSeconds": 10}, "b"))

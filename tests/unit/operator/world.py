@@ -12,17 +12,20 @@ from typing import Any, cast
 from pydantic import JsonValue
 from tests.unit.operator.making import CREATED, TARGET_UID, digest
 
+from interlock.crds.attestation import Verdict
 from interlock.crds.execution import Change, Phase, PlannedObject, PlannedStep, RunbookExecution
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.ledger import Hold, Ledger, LedgerSpec, ledger_of
 from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
 from interlock.crds.runbook import Runbook, Step
-from interlock.operator.api import Api, Conflict, Forbidden, Unavailable
+from interlock.operator.actions.base import DemandOn, always_on
+from interlock.operator.api import Api
 from interlock.operator.changes import UndoConflict
 from interlock.operator.checks import Checks
 from interlock.operator.core.gates import Case
 from interlock.operator.core.ledger import Horizon, target_name
 from interlock.operator.core.nodes import Node
+from interlock.operator.errors import Conflict, Forbidden, OptedOut, Paused, Unavailable
 from interlock.operator.facts import Facts
 from interlock.operator.ledgers import Ledgers, LedgerStore
 from interlock.operator.look import Observer, View
@@ -41,6 +44,7 @@ from interlock.operator.prepared import (
 )
 from interlock.operator.session import Clock, Session
 from interlock.operator.steps import Steps
+from interlock.operator.trust import Trust
 
 Choose = Callable[[str, Sequence[str]], str]
 """Chooses an outcome of what is named; the first is the one with which all goes well."""
@@ -168,11 +172,14 @@ class WorldSteps(Steps):
                 raise StepRefused("must not be done")
             return self._prepared(subject, node, attempt, written)
         await self._world.answers()
-        match self._world.choose("look", ["finds", "finds nothing to do", "is refused", "finds it moving", "fails"]):
+        looks = ["finds", "finds nothing to do", "is refused", "finds it moving", "meets withdrawn consent", "fails"]
+        match self._world.choose("look", looks):
             case "finds nothing to do":
                 return Prepared(_planned(node), {"writes": False}, skipped=True)
             case "is refused":
                 raise StepRefused("must not be done")
+            case "meets withdrawn consent":
+                raise OptedOut(403, "has not opted in")
             case "finds it moving":
                 raise MovingObject("changes faster than it can be looked at")
             case "fails":
@@ -202,7 +209,11 @@ class WorldSteps(Steps):
         thing = self._world.things[intent["object"]]
         if name not in thing.holds:
             return None
-        match self._world.choose("undo look", ["finds it", "meets another's change", "fails"]):
+        match self._world.choose(
+            "undo look", ["finds it", "meets another's change", "meets withdrawn consent", "fails"]
+        ):
+            case "meets withdrawn consent":
+                raise OptedOut(403, "has not opted in")
             case "meets another's change":
                 raise UndoConflict("no longer holds what was written")
             case "fails":
@@ -212,13 +223,15 @@ class WorldSteps(Steps):
         patch = {"step": name, "mark": undo_marker(execution, name)}
         return Prepared(planned, undo, intent["object"], patch)
 
-    async def act(self, execution: RunbookExecution, ready: Prepared) -> Acted | Waiting:
+    async def act(
+        self, execution: RunbookExecution, ready: Prepared, demand_on: DemandOn = always_on
+    ) -> Acted | Waiting:
         await self._world.answers()
         patch, undo = ready.body or {}, ready.planned.action == "undo"
         entries = self._durable(patch["step"], ready.intent, undo)
         thing = self._world.things[ready.path]
-        outcomes = ["succeeds", "is refused", "meets a conflict", "is lost", "has its answer lost", "takes its time"]
-        outcome = self._world.choose("undo" if undo else "act", outcomes)
+        ways = ["succeeds", "is refused", "is stopped", "meets a conflict", "is lost", "has its answer lost"]
+        outcome = self._world.choose("undo" if undo else "act", [*ways, "takes its time"])
         if outcome == "is lost":
             raise Unavailable(503, "no answer")
         if outcome == "takes its time":
@@ -229,6 +242,8 @@ class WorldSteps(Steps):
             raise Conflict(409, "the object has been modified")
         if outcome == "is refused":
             raise Forbidden(403, "may not")
+        if outcome == "is stopped":
+            raise Paused(403, "paused")
         thing.write(patch["mark"])
         self._world.deeds.append(Deed(patch["step"], undo, entries))
         if undo:
@@ -304,7 +319,8 @@ class WorldFacts(Facts):
     """What the gates judge in a world."""
 
     def __init__(self, world: World, runbook: Runbook, clock: Clock, ledgers: Ledgers) -> None:
-        super().__init__(NO_API, Observer(NO_API), cast(Checks, None), ledgers, allow_unvetted=True, clock=clock)
+        trust = Trust(NO_API, None, clock, allow_unvetted=True)
+        super().__init__(NO_API, Observer(NO_API), cast(Checks, None), ledgers, trust=trust, clock=clock)
         self._world = world
         self._pinned = runbook
 
@@ -336,14 +352,15 @@ class WorldFacts(Facts):
             namespace_labels={} if outcome == "is refused" else {OPT_IN_LABEL: OPT_IN_VALUE},
             guardrails=session.guardrails,
             target=target,
+            ungranted="",
             unmet=["the fault is gone"] if outcome == "is not needed" else [],
             limits=await self._limits(session, self._pinned, target),
-            vetted=True,
+            vetted=Verdict("Trusted", "it passed"),
             allow_unvetted=False,
         )
 
-    async def stopped(self, session: Session) -> bool:
-        return self._world.choose("switch", ["is off", "is on"]) == "is on"
+    async def stopped(self, session: Session) -> str:
+        return "pulled" if self._world.choose("switch", ["is off", "is on"]) == "is on" else ""
 
     async def failing(self, conditions: Mapping[str, Condition], view: View) -> dict[str, str]:
         await self._world.answers()

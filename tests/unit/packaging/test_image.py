@@ -1,42 +1,20 @@
 """The image that is built without Docker: what its own digests say, and that it runs with nothing else there."""
 
-import gzip
 import hashlib
 import json
 import os
 import re
 import subprocess
-import tarfile
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pytest
+from tests.support.image import Opened
 from tools.images import ROOT, USER, build, version
 from tools.oci import Image, layer, write
 
 from interlock.crds.manifests import chart
 
 pytestmark = pytest.mark.xdist_group("image")
-
-
-class Opened:
-    """An OCI archive, read by its own index; every blob is compared with the digest that names it."""
-
-    def __init__(self, path: Path) -> None:
-        with tarfile.open(path) as tar:
-            self.files = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
-        assert json.loads(self.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
-        (self.reference,) = json.loads(self.files["index.json"])["manifests"]
-        self.manifest: dict[str, Any] = json.loads(self.blob(self.reference))
-        self.config: dict[str, Any] = json.loads(self.blob(self.manifest["config"]))
-        self.layers = [gzip.decompress(self.blob(one)) for one in self.manifest["layers"]]
-
-    def blob(self, descriptor: dict[str, Any]) -> bytes:
-        algorithm, _, digest = descriptor["digest"].partition(":")
-        content = self.files[f"blobs/{algorithm}/{digest}"]
-        assert hashlib.sha256(content).hexdigest() == digest
-        assert len(content) == descriptor["size"]
-        return content
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +54,9 @@ current-context: x
 def test_the_operator_starts_with_nothing_but_the_image(image: Opened, tmp_path: Path) -> None:
     """It migrates its archive, answers on its health port, and only then misses the API server."""
     root, run = tmp_path / "root", image.config["config"]
-    for number, content in enumerate(image.layers):
-        packed = tmp_path / f"{number}.tar"
-        packed.write_bytes(content)
-        with tarfile.open(packed) as tar:
-            tar.extractall(root, filter="fully_trusted")  # modes as they are; it is ours
+    image.unpack(root)
     (root / "kubeconfig").write_text(KUBECONFIG)
-    environment = dict(entry.split("=", 1) for entry in run["Env"])
+    environment = image.environment
     places = {"KUBECONFIG": "/kubeconfig", "DATA_DIR": "/var/lib/interlock", "HEALTH_PORT": "0"}
     command = [*run["Entrypoint"], "operator", "run"]
     if os.geteuid() == 0:
@@ -128,6 +102,17 @@ def test_the_same_content_is_the_same_image(tmp_path: Path) -> None:
         digests.add(write(image, "x:1", tmp_path / f"{moment}.tar"))
     assert len(digests) == 1
     assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("base", "ok"), [(f"python:3.13@sha256:{'a' * 64}", True), ("python:3.13", False), ("python@sha256:aa", False)]
+)
+def test_the_dockerfile_takes_a_base_by_its_digest_only(base: str, ok: bool) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^ARG PYTHON_IMAGE(.*)$", text, re.MULTILINE) == ["", ""], "there is no default"
+    (check,) = re.findall(r"^RUN (case .*?esac)$", text, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["/bin/sh", "-c", check.replace("\\\n", "\n")], env={"PYTHON_IMAGE": base}, check=False)
+    assert (done.returncode == 0) is ok
 
 
 def test_the_dockerfile_uses_the_same_uv_and_copies_what_the_wheel_is_built_from() -> None:

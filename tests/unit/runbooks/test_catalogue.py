@@ -7,6 +7,7 @@ import pytest
 
 from interlock.crds.actions import TEMPLATE
 from interlock.crds.cel import ExpressionError, evaluate
+from interlock.crds.manifests import documents
 from interlock.runbooks.lint import lint
 from interlock.runbooks.loading import Loaded, load_catalogue
 
@@ -78,6 +79,7 @@ def broken_rollout(container: Object | None = None) -> Object:
         "pods": [pod(3, ready=False, container=container or waiting("ImagePullBackOff")), pod(2), pod(2)],
         "revisions": [replica_set(3, "shop/web:3"), replica_set(2, "shop/web:2"), replica_set(1, "shop/web:1")],
         "parameters": {"toRevision": 0},
+        "services": [],
         "now": NOW,
     }
 
@@ -88,6 +90,7 @@ def healthy(replicas: int = 2) -> Object:
         "pods": [pod(2) for _ in range(replicas)],
         "revisions": [replica_set(2, "shop/web:2"), replica_set(1, "shop/web:1")],
         "parameters": {"toRevision": 0, "replicas": 3},
+        "services": [],
         "now": NOW,
     }
 
@@ -157,6 +160,44 @@ def test_rollback_accepts_a_failing_init_container() -> None:
     scene = broken_rollout({"state": {"waiting": {"reason": "PodInitializing"}}, "ready": False})
     scene["pods"][0]["status"]["initContainerStatuses"] = [waiting("CrashLoopBackOff")]
     assert unmet("rollback-deployment", scene) == []
+
+
+def told(address: str, before: str) -> Object:
+    """All pods are ready, and the newest revision is told another address than the one before."""
+    scene = broken_rollout() | {"pods": [pod(3), pod(2)], "services": [ORDERS]}
+    for revision, value in zip(scene["revisions"], (address, before, before), strict=True):
+        revision["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "ORDERS_ADDR", "value": value}]
+    return scene
+
+
+ORDERS: Object = {"metadata": {"name": "orders"}, "spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 8080}]}}
+
+
+def test_an_address_that_leads_nowhere_is_reason_enough_to_go_back() -> None:
+    assert unmet("rollback-deployment", told("ordres:8080", "orders:8080")) == []
+    for address, before in (("ordres:8080", "ordres:8080"), ("pay.example:1", "orders:8080")):
+        assert unmet("rollback-deployment", told(address, before)) == ["newest-revision-fails"]
+
+
+def test_nobody_goes_back_to_an_address_that_leads_nowhere() -> None:
+    failing = {"pods": [pod(3, ready=False, container=waiting("CrashLoopBackOff")), pod(2)]}
+    assert unmet("rollback-deployment", told("orders:8080", "ordres:8080") | failing) == [
+        "older-revision-calls-somebody"
+    ]
+    assert unmet("rollback-deployment", told("ordres:8080", "ordres:8080") | failing) == []
+
+
+def test_a_rollback_is_proven_by_the_address_that_leads_somewhere() -> None:
+    assert "no-address-leads-nowhere" in failed_checks("rollback-deployment", told("ordres:8080", "orders:8080"))
+    assert "no-address-leads-nowhere" not in failed_checks("rollback-deployment", told("orders:8080", "ordres:8080"))
+
+
+def test_a_mount_that_fails_is_reason_enough_to_go_back() -> None:
+    scene = broken_rollout(waiting("ContainerCreating"))
+    scene["pods"][0]["metadata"]["uid"] = "p"
+    failed = {"reason": "FailedMount", "involvedObject": {"uid": "p"}}
+    assert unmet("rollback-deployment", scene | {"warnings": [failed], "services": []}) == []
+    assert unmet("rollback-deployment", scene | {"warnings": [], "services": []}) == ["newest-revision-fails"]
 
 
 @pytest.mark.parametrize(
@@ -299,3 +340,15 @@ def test_scale_knows_the_cure() -> None:
 def test_escalate_changes_nothing() -> None:
     spec = CATALOGUE["escalate"].runbook.spec
     assert (spec.type, spec.risk, spec.steps, spec.permissions) == ("Handover", "Low", [], [])
+
+
+def test_the_agents_may_ask_for_every_family_and_hand_over_where_nothing_is_done() -> None:
+    roles = {role["metadata"]["name"]: role["rules"] for role in documents("install") if role["kind"] == "ClusterRole"}
+    catalogue = [loaded.runbook.spec for loaded in load_catalogue()]
+    assert named(roles["interlock-agents"], "execute") == {spec.family for spec in catalogue}
+    handovers = {spec.family for spec in catalogue if spec.type == "Handover"}
+    assert named(roles["interlock-agents-system"], "handover") == handovers
+
+
+def named(rules: list[Object], verb: str) -> set[str]:
+    return {name for rule in rules if verb in rule["verbs"] for name in rule["resourceNames"]}

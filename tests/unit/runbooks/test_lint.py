@@ -7,6 +7,7 @@ import pytest
 import yaml
 from tests.support.guide import example_text
 
+from interlock.runbooks.bound_rules import nesting, plural
 from interlock.runbooks.lint import lint
 from interlock.runbooks.loading import catalogue_folder, load_file
 from interlock.runbooks.written import STEP_VARIABLES, VARIABLES
@@ -33,7 +34,7 @@ def test_a_good_runbook_has_no_findings(tmp_path: Path) -> None:
         ("${parameters.replicas}", "${parameters.replica}", "unknown parameter 'replica'"),
         ("  allowedPaths:\n    - /spec/replicas\n", "", "writes, but the runbook allows no path"),
         ("    - /spec/replicas", "    - /spec/**", "bounds nothing"),
-        ("verbs: [get, patch]", "verbs: [get]", "a step writes, but no rule allows it"),
+        ("verbs: [patch]", "verbs: [get]", "a step writes, but no rule allows it"),
     ],
 )
 def test_finds(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -98,7 +99,8 @@ def steps(tmp_path: Path, *made: dict[str, Any], permissions: list[dict[str, Any
     """What is found on the scaling runbook with these steps."""
     body = yaml.safe_load(SCALE)
     body["spec"] |= {"steps": list(made), **spec}
-    body["spec"]["permissions"] += permissions or []
+    own = NODES if spec.get("scope") == "Cluster" else body["spec"]["permissions"]
+    body["spec"]["permissions"] = [*own, *(permissions or [])]
     return "\n".join(findings(tmp_path, yaml.safe_dump(body)))
 
 
@@ -159,6 +161,7 @@ NODE: dict[str, Any] = {
     "preconditions": [{"name": "broken", "expression": "target.spec != {}", "message": "It is ready."}],
     "verification": {"checks": [{"name": "cordoned", "expression": "target.spec.unschedulable"}]},
 }
+NODES = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}]
 CORDON, DRAIN = {"name": "cordon", "action": "cordon"}, {"name": "drain", "action": "drain"}
 
 
@@ -175,3 +178,56 @@ def test_a_drain_comes_after_a_cordon(tmp_path: Path) -> None:
 
 def test_the_example_of_the_guide_has_no_findings(tmp_path: Path) -> None:
     assert findings(tmp_path, example_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("verbs: [patch]", "verbs: [get, patch]", "no step needs to get deployments"),
+        (
+            "verbs: [patch]}",
+            "verbs: [patch]}\n    - {apiGroups: [''], resources: [pods], verbs: [delete]}",
+            "delete pods",
+        ),
+        ("  undo: OnFailure", "  undo: Never\n  description: ''", "is never undone, and does not say why"),
+        (
+            "pods.filter(p, !has(p.metadata.deletionTimestamp)).all(p,",
+            "pods.all(a, pods.all(b, pods.all(c, pods.exists(d, a != d)))) && pods.all(p,",
+            "walks more than 3 lists inside each other",
+        ),
+        ("  parameters:\n", "  parameters:\n    - {name: note, description: N, pattern: '.*'}\n", "takes any text"),
+    ],
+)
+def test_finds_what_has_no_limit_or_is_there_for_nothing(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = SCALE.replace("  description: |", "  description: |", 1)
+    if "description" in new:
+        start = text.index("  description: |")
+        text = text[:start] + text[text.index("  risk: Medium") :]
+    assert old in text
+    assert any(said in finding for finding in findings(tmp_path, text.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize(
+    ("expression", "depth"),
+    [
+        ("target.spec.replicas", 0),
+        ("(size(pods) > (1 + 2))", 0),
+        ("pods.all(p, p.x) && pods.exists(p, p.y)", 1),
+        ("pods.filter(p, p.x).all(p, p.list.exists(c, (c.a || c.b)))", 2),
+    ],
+)
+def test_counts_how_deep_lists_are_walked(expression: str, depth: int) -> None:
+    assert nesting(expression) == depth
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource"),
+    [
+        ("Deployment", "deployments"),
+        ("NetworkPolicy", "networkpolicies"),
+        ("Ingress", "ingresses"),
+        ("HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ],
+)
+def test_knows_what_kinds_are_called(kind: str, resource: str) -> None:
+    assert plural(kind) == resource

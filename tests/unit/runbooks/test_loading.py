@@ -35,8 +35,8 @@ def line_of(text: str, part: str) -> int:
             ["spec.steps[0]", "'revision' is unknown; known are", "toRevision"],
         ),
         ("resources: [deployments]", "resources: [secrets]", ["spec.permissions", "resource secrets"]),
-        ("version: 1.0.0", "version: 1.0.1", ["metadata.name", "rollback-deployment-1.0.1"]),
-        ("workload.probe\n", "workload.prob\n", ["spec.addresses.causes[17]", "workload.prob"]),
+        ("version: 1.1.0", "version: 1.1.1", ["metadata.name", "rollback-deployment-1.1.1"]),
+        ("- workload.image.not-found\n", "- workload.imag\n", ["spec.addresses.causes[0]", "workload.imag"]),
     ],
 )
 def test_names_field_value_and_way_out(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
@@ -83,4 +83,4 @@ def test_loads_a_file_a_family_and_a_catalogue() -> None:
     assert load(family / "runbook.yaml")[0].runbook == load(family)[0].runbook
     names = [item.runbook.metadata.name for item in load(catalogue_folder())]
     assert names == sorted(names)
-    assert "rollback-deployment-1.0.0" in names
+    assert "rollback-deployment-1.1.0" in names

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from interlock.crds.runbook import Runbook
-from interlock.runbooks.rbac import grants, grants_for_family, opt_in
+from interlock.runbooks.loading import load_catalogue
+from interlock.runbooks.rbac import fits, grants, grants_for_family, opt_in
 
 DEPLOYMENTS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}
 SETS = {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list"]}
@@ -40,12 +41,23 @@ def test_opting_in_labels_binds_readers_and_caps() -> None:
     assert quota["spec"]["hard"] == {"count/runbookexecutions.interlock.dev": "200"}
 
 
-@pytest.mark.parametrize("namespace", ["kube-system", "interlock-runners", "cluster"])
+@pytest.mark.parametrize("namespace", ["kube-public", "interlock-runners", "cluster"])
 def test_some_namespaces_are_never_acted_in(namespace: str) -> None:
     with pytest.raises(ValueError, match=f"never acts in the namespace '{namespace}'"):
         opt_in(namespace)
     with pytest.raises(ValueError, match="never acts"):
         grants(runbook(DEPLOYMENTS), [namespace])
+
+
+def test_in_kube_system_one_family_acts_and_agents_read_no_more_than_before() -> None:
+    space, _, agents, _ = opt_in("kube-system")
+    assert (space["metadata"]["name"], agents["roleRef"]["name"]) == ("kube-system", "interlock-agents-system")
+    with pytest.raises(ValueError, match="in kube-system no runbook acts but restart-coredns, not restart"):
+        grants(runbook(DEPLOYMENTS), ["kube-system"])
+    assert not fits(runbook(DEPLOYMENTS), "kube-system")
+    shipped = [item.runbook for item in load_catalogue() if fits(item.runbook, "kube-system")]
+    assert [one.spec.family for one in shipped] == ["restart-coredns"]
+    assert grants(shipped[0], ["kube-system"])[1]["rules"][0]["resourceNames"] == ["coredns"]
 
 
 def test_a_runbook_gets_an_account_for_its_namespace() -> None:

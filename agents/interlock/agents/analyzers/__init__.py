@@ -19,6 +19,7 @@ from interlock.agents.analyzers import (
     rollout,
     scheduling,
     settings_missing,
+    settings_named,
 )
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.scene import Scene
@@ -29,6 +30,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     image.analyze,  # the image cannot be pulled, and why
     configuration.analyze,  # a Secret, a ConfigMap or a key of it is not there
     settings_missing.analyze,  # the program says that a variable is missing
+    settings_named.analyze,  # the program ends over what was changed of its variables
     crash.analyze,  # the program ends by itself
     memory.analyze,  # the kernel ends it
     probes.analyze,  # it runs, but a probe looks in the wrong place

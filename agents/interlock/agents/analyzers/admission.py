@@ -51,7 +51,7 @@ def analyze(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             cause="workload.service-account.not-found",
             object=scene.target if changes else _named(scene, "ServiceAccount", found["name"]),
-            confidence=0.94,
+            confidence=0.94 if changes else 0.75,  # a new name, or an account that went?
             summary=f"Pods need the ServiceAccount {found['name']}, which does not exist.",
             quotes=(*quotes, *scene.quote_changes(changes)),
             introduced="yes" if changes and scene.previous else "no",

@@ -77,7 +77,9 @@ def _blamed(
     against = _exculpating(scene, status)
     if scene.effective_changes and not against:
         killed = status.ended is not None and status.ended.exit_code in (137, 143)  # by whom, nobody says
-        return "workload.crash.after-change", 0.6 if killed else 0.93 if scene.previous_works else 0.78, "yes", ()
+        silent = line is None  # what it said would tell more exactly what the change broke
+        sure = 0.6 if killed else (0.68 if silent else 0.93) if scene.previous_works else (0.6 if silent else 0.78)
+        return "workload.crash.after-change", sure, "yes", ()
     if line is not None and _DEPENDENCY.search(line.excerpt):
         return "workload.crash.dependency-at-start", 0.6, "no", against
     return "workload.crash.application-error", 0.6 if line is not None else 0.4, "no", against

@@ -15,6 +15,7 @@ _WORDS: tuple[tuple[str, str, float], ...] = (
     (r"toomanyrequests|\b429\b|rate limit", "workload.image.rate-limited", 0.9),
     (r"no such host|server misbehaving|name or service not known", "workload.image.registry-unresolvable", 0.93),
     (r"no match for platform|exec format error|no matching manifest", "workload.image.architecture-mismatch", 0.93),
+    (r"no basic auth credentials", "workload.image.unauthorized", 0.9),  # asked for credentials, and had none
     (r"repository does not exist or may require|may require 'docker login'", "workload.image", 0.8),
     (r"\b401\b|\b403\b|unauthorized|authentication required|access denied|denied:", "workload.image.unauthorized", 0.9),
     (r"\bnot found\b|manifest unknown|code = notfound|name unknown", "workload.image.not-found", 0.95),

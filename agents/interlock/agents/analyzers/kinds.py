@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from interlock.agents.analyzers.objects import Condition, KeyRef, Part, Resource
+from interlock.agents.analyzers.objects import Condition, KeyRef, Part, Resource, condition_of
 from interlock.agents.analyzers.workloads import LabelSelector
 
 
@@ -138,7 +138,7 @@ class Node(Resource):
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of this type."""
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        return condition_of(self.status.conditions, kind)
 
     @property
     def ready(self) -> bool:

@@ -8,11 +8,13 @@ from pydantic import JsonValue
 from interlock.agents.analyzers.kinds import ConfigMap
 from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.objects import Pod
+from interlock.agents.analyzers.wide.symptoms import records
 from interlock.agents.analyzers.workloads import ReplicaSet
 from interlock.agents.analyzers.world import Group, World
 from interlock.agents.cluster import Json
 from interlock.agents.evidence.model import Evidence, Item, Kind, Missing
 from interlock.agents.evidence.parts import (
+    as_replica_set,
     events_of,
     pod_view,
     referenced_config_maps,
@@ -34,8 +36,8 @@ def look_at(world: World, group: Group) -> Evidence:
     items: list[tuple[Kind, str, JsonValue]] = [("target", str(ref), body)]
     sets = _sets(world, group)
     missing = list(_missing(world, group, namespace))
-    if group.workload.kind == "Deployment" and world.known(ReplicaSet, namespace):
-        items.append(("replica-sets", f"ReplicaSets of {ref}", [replica_set_view(s) for s in sets]))
+    if sets or (group.workload.kind == "Deployment" and world.known(ReplicaSet, namespace)):
+        items.append(("replica-sets", f"Revisions of {ref}", [replica_set_view(s) for s in sets]))
         if len(sets) > 1:
             difference = changes(sets[1]["spec"].get("template") or {}, sets[0]["spec"].get("template") or {})
             source = f"{sets[0]['metadata']['name']} against {sets[1]['metadata']['name']}"
@@ -59,22 +61,25 @@ def look_at(world: World, group: Group) -> Evidence:
 
 
 def _sets(world: World, group: Group) -> list[Json]:
-    if group.workload.kind != "Deployment":
-        return []
-    namespace, uid, name = group.ref.namespace or "", group.workload.metadata.uid, group.ref.name
-    bodies = world.source.objects("replicasets", namespace) or ()
-    mine = [b for b in bodies if "template" in b["spec"] and any(_is(o, uid, name) for o in _owners(b))]
-    return sorted_revisions(mine)
+    """The revisions of the workload as ReplicaSets, the newest first."""
+    kind, namespace = group.workload.kind, group.ref.namespace or ""
+    if kind == "Deployment":
+        bodies = [b for b in world.source.objects("replicasets", namespace) or () if "template" in b["spec"]]
+    else:
+        revisions = map(as_replica_set, world.source.objects("controllerrevisions", namespace) or ())
+        bodies = [one for one in revisions if one is not None]
+    uid, name = group.workload.metadata.uid, group.ref.name
+    return sorted_revisions([b for b in bodies if any(_is(o, uid, kind, name) for o in _owners(b))])
 
 
 def _owners(body: Json) -> list[Any]:
     return body["metadata"].get("ownerReferences") or []
 
 
-def _is(owner: Any, uid: str, name: str) -> bool:
+def _is(owner: Any, uid: str, kind: str, name: str) -> bool:
     if uid and owner.get("uid"):
         return bool(owner["uid"] == uid)
-    return owner.get("kind") == "Deployment" and bool(owner.get("name") == name)
+    return owner.get("kind") == kind and bool(owner.get("name") == name)
 
 
 def _about(event: Json) -> str:
@@ -89,13 +94,29 @@ def _missing(world: World, group: Group, namespace: str) -> Iterator[Missing]:
 
 
 def _logs(world: World, group: Group) -> Iterator[tuple[Kind, str, JsonValue]]:
-    for pod in [pod for pod in group.pods if not pod.ready][:4]:
+    late = [pod for pod in group.pods if not pod.ready][:4]
+    if late and not any(world.logs(pod) for pod in late) and (text := _folded(world, group)):
+        name = late[0].spec.containers[0].name if late[0].spec.containers else group.ref.name
+        told: JsonValue = {"pod": late[0].name, "container": name, "previous": False, "text": text}
+        yield "log", f"log-patterns.json {name}", told
+    for pod in late:
         for log in world.logs(pod):
             text = redact_text(log.text[-MOST_LOG_BYTES:])
             names = [log.container] if log.container else [c.name for c in pod.spec.containers[:1]]
             for name in names:
                 content: JsonValue = {"pod": pod.name, "container": name, "previous": log.previous, "text": text}
                 yield "log", f"{log.where} {name}", content
+
+
+def _folded(world: World, group: Group) -> str:
+    """What a workload of which no log was collected says by its folded patterns, the most frequent last."""
+    entries = records(world.source.document("log-patterns"))
+    mine = [
+        e for e in entries if e.get("service") == group.ref.name and e.get("namespace") in (None, group.ref.namespace)
+    ]
+    patterns = [p for entry in mine for p in records(entry.get("patterns")) if isinstance(p.get("sample"), str)]
+    patterns.sort(key=lambda p: p["count"] if isinstance(p.get("count"), int) else 0)
+    return redact_text("\n".join(str(p["sample"]) for p in patterns)[-MOST_LOG_BYTES:])
 
 
 def _config_maps(world: World, namespace: str, body: Json) -> JsonValue:

@@ -41,6 +41,8 @@ def _judged(scene: Scene, *, lowered: bool, limited: bool) -> tuple[str, float, 
         return "workload.memory.oom-killed", 0.6, "no"  # the node ran out: the limit is not what to mend
     if lowered and not scene.previous_broken:
         return "workload.memory.limit-too-low", 0.95, "yes"
+    if scene.evidence.lacks("replica-sets"):
+        return "workload.memory.oom-killed", 0.66, "unknown"  # whether the limit was lowered was not seen
     if scene.effective_changes and scene.previous_works:
         return "workload.memory.oom-killed", 0.85, "yes"  # the new version needs more, or leaks
     return "workload.memory.oom-killed", 0.8, "no"

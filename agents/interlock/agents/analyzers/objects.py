@@ -1,6 +1,6 @@
 """The parts of Kubernetes objects that analyzers judge by, typed; everything else is ignored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import ClassVar
@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 from interlock.agents.model import ObjectRef
 
 PARTIAL = "snapshot/partial"
+LONG_RUN_SECONDS = 600
+"""A program that ran so long works in principle."""
 
 
 class Part(BaseModel):
@@ -319,6 +321,12 @@ class ContainerStatus(Part):
         return self.state.terminated or self.last_state.terminated
 
     @property
+    def fails_again(self) -> bool:
+        """Whether it ended badly more than once, or after short runs in order, as a server that is told to."""
+        past, often = self.last_state.terminated, self.restart_count > 1
+        return past is not None and often and (past.exit_code != 0 or (past.seconds or 0) < LONG_RUN_SECONDS)
+
+    @property
     def waiting(self) -> Waiting:
         """Why it waits; empty when it does not."""
         return self.state.waiting or Waiting()
@@ -332,6 +340,11 @@ class Condition(Part):
     reason: str = ""
     message: str = ""
     last_transition_time: datetime | None = None
+
+
+def condition_of(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    """The condition of this type; None where it is not said."""
+    return next((condition for condition in conditions if condition.type == kind), None)
 
 
 class PodStatus(Part):
@@ -359,14 +372,15 @@ class Pod(Resource):
     @property
     def hash(self) -> str:
         """Which pod template it was made from."""
-        return self.metadata.labels.get("pod-template-hash", "")
+        labels = self.metadata.labels
+        return labels.get("pod-template-hash") or labels.get("controller-revision-hash", "")
 
     @property
     def leaving(self) -> bool:
         """Whether it is being deleted or has completed."""
         return self.metadata.deletion_timestamp is not None or self.status.phase == "Succeeded"
 
-    @property
+    @cached_property
     def ready(self) -> bool:
         """Whether it takes traffic."""
         said = self.condition("Ready")
@@ -383,4 +397,4 @@ class Pod(Resource):
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of this type."""
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        return condition_of(self.status.conditions, kind)

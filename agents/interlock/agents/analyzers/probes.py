@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Introduced
@@ -15,6 +16,7 @@ _FAILED = re.compile(r"(?P<probe>Readiness|Liveness|Startup) probe (?:failed|err
 _REFUSED = re.compile(r"connection refused|connect: no route|unable to connect", re.I)
 _STATUS = re.compile(r"statuscode: (?P<code>\d{3})")
 _SLOW = re.compile(r"context deadline exceeded|Client\.Timeout|timed? ?out", re.I)
+_WARMING_UP = timedelta(seconds=10)
 _PROTOCOL = re.compile(r"server gave HTTP response to HTTPS|malformed HTTP|first record does not look like a TLS", re.I)
 
 
@@ -25,6 +27,8 @@ class _Failure:
     name: Name
     words: str
     changes: tuple[Change, ...]
+    at_first: bool
+    """Whether the program has only just begun for the first time, and may yet come to listen."""
 
     @property
     def family(self) -> str:
@@ -43,7 +47,7 @@ def analyze(scene: Scene) -> Iterator[Finding]:
         pod, found = broken.get(event.object.name), _FAILED.search(event.message)
         if pod is None or event.reason not in {"Unhealthy", "ProbeWarning"} or found is None:
             continue
-        container = _container(pod, event)
+        container = _container(pod, event, found["probe"])
         key = (found["probe"], container.name if container else "")
         if container is not None and key not in seen and _could_start(pod, container):
             seen.add(key)
@@ -54,9 +58,12 @@ def _which(text: str) -> Name:
     return "Liveness" if text == "Liveness" else "Startup" if text == "Startup" else "Readiness"
 
 
-def _container(pod: Pod, event: Event) -> Container | None:
-    name = event.object.container
-    return pod.spec.container(name) if name else (pod.spec.containers[0] if len(pod.spec.containers) == 1 else None)
+def _container(pod: Pod, event: Event, probe: str) -> Container | None:
+    """The container that an event names; where it names none, the only one that is probed so."""
+    if event.object.container:
+        return pod.spec.container(event.object.container)
+    probed = [c for c in pod.spec.containers if any(name == probe.lower() for name, _ in c.probes)]
+    return probed[0] if len(probed) == 1 else None
 
 
 def _could_start(pod: Pod, container: Container) -> bool:
@@ -68,6 +75,14 @@ def _could_start(pod: Pod, container: Container) -> bool:
     return not by_itself
 
 
+def _at_first(pod: Pod, container: Container, event: Event) -> bool:
+    status = next(s for s in pod.statuses() if s.name == container.name)
+    began = status.state.running.started_at if status.state.running else None
+    if began is None or event.last is None or status.restart_count:
+        return False
+    return event.last - began < _WARMING_UP
+
+
 def _finding(scene: Scene, pod: Pod, container: Container, name: Name, event: Event) -> Iterator[Finding]:
     probe = {"Readiness": container.readiness_probe, "Liveness": container.liveness_probe}.get(
         name, container.startup_probe
@@ -76,7 +91,9 @@ def _finding(scene: Scene, pod: Pod, container: Container, name: Name, event: Ev
         return
     field = f"{name.lower()}Probe"
     changes = scene.changed("containers", container.name, field)
-    cause, confidence, why = _judged(scene, container, probe, _Failure(name, event.message, changes))
+    cause, confidence, why = _judged(
+        scene, container, probe, _Failure(name, event.message, changes, _at_first(pod, container, event))
+    )
     introduced: Introduced = "yes" if changes and scene.previous and not scene.previous_broken else "no"
     if cause == "workload.port.not-listening" and scene.effective_changes and scene.previous_works:
         introduced = "yes"
@@ -97,18 +114,25 @@ def _finding(scene: Scene, pod: Pod, container: Container, name: Name, event: Ev
 def _judged(scene: Scene, container: Container, probe: Probe, failure: _Failure) -> tuple[str, float, str]:
     family, words = failure.family, failure.words
     address = probe.address
+    declared = address is not None and container.number(address.port) in {p.container_port for p in container.ports}
     if _PROTOCOL.search(words):
         return f"{family}-protocol-wrong", 0.9, "it speaks another protocol than the program"
     if code := _STATUS.search(words):
         return _by_status(family, int(code["code"]), probe, path_changed=failure.changed("path"))
+    if failure.name == "Startup" and _REFUSED.search(words) and not failure.changed("port") and declared:
+        return "workload.probe.startup-too-short", 0.72, f"the program is not up within {_patience(probe)} s"
     if address is not None and _REFUSED.search(words):
-        return _by_port(scene, family, container, address, port_changed=failure.changed("port"))
+        return _by_port(scene, failure, container, address)
     if failure.name == "Startup":
         return "workload.probe.startup-too-short", 0.6, "the program is not up in the time that it is given"
     if _SLOW.search(words):
         sure = 0.8 if failure.changes else 0.5
         return f"{family}-timing-wrong", sure, f"no answer within {probe.timeout_seconds} s"
     return "workload.probe", 0.5, words[:150]
+
+
+def _patience(probe: Probe) -> int:
+    return probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
 
 
 def _by_status(family: str, code: int, probe: Probe, *, path_changed: bool) -> tuple[str, float, str]:
@@ -120,15 +144,16 @@ def _by_status(family: str, code: int, probe: Probe, *, path_changed: bool) -> t
     return "workload.errors", 0.5, f"the program itself answers {code} at {path}"
 
 
-def _by_port(
-    scene: Scene, family: str, container: Container, address: Address, *, port_changed: bool
-) -> tuple[str, float, str]:
+def _by_port(scene: Scene, failure: _Failure, container: Container, address: Address) -> tuple[str, float, str]:
+    family = failure.family
     declared = {port.container_port for port in container.ports}
     number = container.number(address.port)
-    if port_changed:
+    if failure.changed("port"):
         return f"{family}-port-wrong", 0.95, f"nothing listens on port {address.port}, which was changed"
     if number is None or (declared and number not in declared):
         return f"{family}-port-wrong", 0.88, f"nothing listens on port {address.port}, which no container port declares"
+    if failure.at_first:
+        return "workload.port.not-listening", 0.3, f"nothing listens on port {address.port} yet, it has only just begun"
     sure = 0.72 if scene.effective_changes and scene.previous_works else 0.5
     return "workload.port.not-listening", sure, f"nothing listens on port {address.port}, where the program should"
 

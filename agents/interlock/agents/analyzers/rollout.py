@@ -9,10 +9,12 @@ from interlock.agents.analyzers.scene import Scene
 def analyze(scene: Scene) -> Iterator[Finding]:
     """A paused rollout; a revision none of whose pods became ready where the one before works; else only "stuck"."""
     workload, current = scene.workload, scene.current
-    if workload is None or current is None:
+    if workload is None:
         return
     if workload.spec.paused and workload.status.updated_replicas < (workload.spec.replicas or 0):
         yield _finding(scene, "workload.rollout.paused", 0.75, "is paused in the middle", "spec.paused: true")
+        return
+    if current is None:
         return
     progressing = workload.condition("Progressing")
     stuck = progressing is not None and progressing.reason == "ProgressDeadlineExceeded"

@@ -13,7 +13,7 @@ from pydantic import JsonValue, ValidationError
 
 from interlock.agents.analyzers.findings import Introduced, Quote
 from interlock.agents.analyzers.kinds import Quota
-from interlock.agents.analyzers.objects import ContainerStatus, Part, Pod, PodSpec
+from interlock.agents.analyzers.objects import LONG_RUN_SECONDS, ContainerStatus, Part, Pod, PodSpec
 from interlock.agents.analyzers.told import Change, Event, Log
 from interlock.agents.analyzers.workloads import Revision, Workload
 from interlock.agents.evidence import Evidence
@@ -22,7 +22,6 @@ from interlock.agents.model import ObjectRef
 
 P = TypeVar("P", bound=Part)
 EXCERPT = 300
-LONG_RUN_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -147,13 +146,13 @@ class Scene:
     def restless(self, status: ContainerStatus) -> bool:
         """Whether a container runs again a moment after it failed: a loop looks well in between."""
         past = status.last_state.terminated
-        if past is None or past.exit_code == 0 or status.restart_count < 2 or past.finished_at is None:
+        if past is None or not status.fails_again or past.finished_at is None:
             return False
         return (self.evidence.collected_at - past.finished_at).total_seconds() < LONG_RUN_SECONDS
 
     def changed(self, *names: str) -> tuple[Change, ...]:
-        """Changes whose path has all these segments, in this order."""
-        return tuple(change for change in self.changes if _has(change.path, names))
+        """Changes whose path has all these segments, in this order, or which brought or took a part that has them."""
+        return tuple(change for change in self.changes if _has(change.path, names) or _whole(change, names))
 
     def introduced(self, *names: str) -> Introduced:
         """Whether the current revision changed this path: only then can going back help."""
@@ -188,6 +187,14 @@ def _parse(model: type[P], content: JsonValue) -> P | None:
         return model.model_validate(content)
     except ValidationError:
         return None
+
+
+def _whole(change: Change, names: tuple[str, ...]) -> bool:
+    """Whether a named part was added or removed as a whole, such as a container with its image."""
+    if change.before is not None and change.after is not None:
+        return False
+    last = change.path.rpartition("/")[2]
+    return last in names[:-1] and _has(change.path, names[: names.index(last) + 1])
 
 
 def _has(path: str, names: tuple[str, ...]) -> bool:

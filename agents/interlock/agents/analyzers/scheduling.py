@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Introduced
-from interlock.agents.analyzers.objects import PodSpec
+from interlock.agents.analyzers.objects import Pod, PodSpec
 from interlock.agents.analyzers.scene import Scene
 from interlock.agents.model import ObjectRef
 
@@ -24,10 +24,12 @@ _WORDS: tuple[tuple[str, str, str | None], ...] = (
     (r"node affinity/selector|node selector|node affinity$", "scheduling.node-affinity.mismatch", "affinity"),
     (r"topology spread", "scheduling.topology-spread.unsatisfiable", "topologySpreadConstraints"),
     (r"volume node affinity", "scheduling.volume-zone.mismatch", None),
+    (r"exceed max volume count", "scheduling.capacity", None),
 )
 _RESERVED = re.compile(r"node-role\.kubernetes\.io/(?:control-plane|master)")
 _UNWELL = re.compile(r"node\.kubernetes\.io/(?:not-ready|unreachable|network-unavailable|\w+-pressure)")
-_CLAIMS = re.compile(r"unbound immediate PersistentVolumeClaims|persistentvolumeclaim \"[^\"]+\" not found")
+_NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]+\" not found")
+_CLAIMS = re.compile(rf"unbound immediate PersistentVolumeClaims|{_NO_CLAIM.pattern}")
 
 
 def analyze(scene: Scene) -> Iterator[Finding]:
@@ -39,7 +41,7 @@ def analyze(scene: Scene) -> Iterator[Finding]:
         if scheduled.reason == "SchedulingGated":
             yield _simple(scene, pod.name, "scheduling.gate.not-removed", 0.93, scheduled.message)
         elif _CLAIMS.search(scheduled.message):
-            yield _simple(scene, pod.name, "storage.claim.pending", 0.8, scheduled.message)
+            yield _unbound(scene, pod, scheduled.message)
         else:
             yield from _finding(scene, pod.name, pod.spec, scheduled.message)
         return
@@ -50,6 +52,20 @@ def _simple(scene: Scene, pod: str, cause: str, confidence: float, words: str) -
     return Finding(
         cause=cause, object=scene.target, confidence=confidence, summary=words[:300], quotes=quotes, introduced="no"
     )
+
+
+def _unbound(scene: Scene, pod: Pod, words: str) -> Finding:
+    """A claim that is not bound, or not there: whose fault the first is, the scheduler does not know."""
+    if _NO_CLAIM.search(words) and scene.target.kind != "StatefulSet":  # whose claims are made for its pods
+        changes = scene.changed("spec", "volumes")
+        missing = _simple(scene, pod.name, "workload.volume.not-found", 0.85, words)
+        return missing.model_copy(update={"introduced": "yes" if changes and scene.previous else "unknown"})
+    found = _simple(scene, pod.name, "storage.claim.pending", 0.62, words)
+    names = [v.persistent_volume_claim.claim_name for v in pod.spec.volumes if v.persistent_volume_claim]
+    if len(names) != 1:
+        return found
+    claim = ObjectRef(kind="PersistentVolumeClaim", namespace=scene.target.namespace, name=names[0])
+    return found.model_copy(update={"object": claim})
 
 
 def reasons(message: str) -> dict[str, int]:
@@ -67,6 +83,9 @@ def _finding(scene: Scene, pod: str, spec: PodSpec, message: str) -> Iterator[Fi
     if _UNWELL.search(why):
         return  # the node is at fault
     alone = counted[why] == int(total["all"]) - reserved
+    # Where most nodes are closed, those that are left are full because of it.
+    closed = "unschedulable" in why and all("Insufficient" in other for other in counted if other != why)
+    mostly = closed and counted[why] > int(total["all"]) / 2
     cause, field = _cause(why, spec)
     changes = scene.changed("spec", field) if field else ()
     introduced: Introduced = "yes" if changes and scene.previous and not scene.previous_broken else "no"
@@ -80,7 +99,7 @@ def _finding(scene: Scene, pod: str, spec: PodSpec, message: str) -> Iterator[Fi
         if not known
         else (0.94 if introduced == "yes" else 0.88)
         if alone
-        else (0.8 if introduced == "yes" else 0.55),
+        else (0.8 if introduced == "yes" or mostly else 0.55),
         summary=f"No node takes the pods of {scene.target}: {counted[why]} of {total['all']} {why}.",
         quotes=(*scene.quote("pods", f"{pod}: {message}"), *scene.quote_changes(changes)),
         introduced=introduced,

@@ -16,11 +16,20 @@ _NAME = r"[\"'`$]?\{?(?P<name>[A-Z][A-Z0-9_]{2,63})\}?[\"'`]?"
 _MISSING = r"(?:is|was|must be|not|isn't|has to be|unset|missing|required|undefined|empty)"
 _SAYS = (
     re.compile(rf"KeyError: {_NAME}"),
+    re.compile(rf"(?i:key|variable|setting|option|property) (?:is )?(?i:not found|missing|not set)[:\s]+{_NAME}"),
     re.compile(
         rf"(?i:missing|required|unset|undefined|no value for|could not find|cannot find|not set|need)[^\n]{{0,60}}?"
         rf"(?i:env\w*|variable|setting|configuration|config|option|key)s?[^\n]{{0,20}}?[\s:=]{_NAME}\b"
     ),
-    re.compile(rf"(?i:env\w*|variable|setting|config\w*|option)\s*[:=]?\s*{_NAME}[^\n]{{0,20}}?\b(?i:{_MISSING})"),
+    re.compile(rf"(?i:placeholder)\s+{_NAME}"),
+    re.compile(
+        rf"(?i:env\w*|variable|setting|option|property)s?\s+(?i:is |was )?"
+        rf"(?i:not (?:found|set|present|defined|provided))[:\s]+{_NAME}"
+    ),
+    re.compile(
+        rf"(?i:env\w*|variable|setting|config\w*|option)(?i: value| key)?\s*[:=]?\s*{_NAME}"
+        rf"[^\n]{{0,20}}?\b(?i:{_MISSING})"
+    ),
     re.compile(
         rf"{_NAME}[:\s]+(?i:is|was|must be|has to be)?\s*(?i:not set|unset|required|missing|undefined|not defined)"
     ),
@@ -44,7 +53,7 @@ def analyze(scene: Scene) -> Iterator[Finding]:
 
 def variables(text: str) -> Iterator[tuple[str, str]]:
     """Variables that a log says are missing, each with its line."""
-    for line in text.splitlines()[-60:]:
+    for line in text.replace('\\"', '"').splitlines()[-60:]:  # as it was before it was written as JSON
         for pattern in _SAYS:
             found = pattern.search(line)
             if found and found["name"] not in _WORDS_NOT_NAMES:
@@ -81,5 +90,5 @@ def _judged(
     maps = [s.config_map_ref.name for s in container.env_from if s.config_map_ref]
     if len(maps) == 1 and name not in (scene.config_maps.get(maps[0]) or (name,)):
         where = ObjectRef(kind="ConfigMap", namespace=scene.target.namespace, name=maps[0])
-        return "workload.config.key-missing", 0.75, where
+        return "workload.config.key-missing", 0.6, where
     return "workload.env.missing", 0.75, scene.target

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from interlock.agents.analyzers.objects import Condition, Part, PodSpec, Resource
+from interlock.agents.analyzers.objects import Condition, Part, PodSpec, Resource, condition_of
 
 
 class LabelSelector(Part):
@@ -76,7 +76,7 @@ class Workload(Resource):
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of this type."""
-        return next((c for c in self.status.conditions if c.type == kind), None)
+        return condition_of(self.status.conditions, kind)
 
 
 class Deployment(Workload):
@@ -149,6 +149,17 @@ class Job(Resource):
 
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
+
+    @property
+    def cron(self) -> str:
+        """The CronJob that made it; empty where none did."""
+        return next((owner.name for owner in self.metadata.owner_references if owner.kind == "CronJob"), "")
+
+    @property
+    def began(self) -> str:
+        """When it began, as text that sorts; empty where that is not known."""
+        began = self.status.start_time or self.metadata.creation_timestamp
+        return began.isoformat() if began is not None else ""
 
 
 class CronJobSpec(Part):

@@ -19,6 +19,7 @@ from interlock.agents.analyzers.workloads import (
     BarePod,
     DaemonSet,
     Deployment,
+    Job,
     JobPods,
     LabelSelector,
     ReplicaSet,
@@ -29,7 +30,7 @@ from interlock.agents.analyzers.workloads import (
 )
 from interlock.agents.cluster import Json
 from interlock.agents.evidence.parts import events_of
-from interlock.agents.evidence.source import RunLog, Source
+from interlock.agents.evidence.source import DOCUMENTS, FOLDERS, RunLog, Source
 from interlock.agents.model import ObjectRef
 
 R = TypeVar("R", bound=Resource)
@@ -80,10 +81,10 @@ class Group:
 
     @cached_property
     def whole(self) -> bool:
-        """Whether all that should be ready is."""
-        return self.ready >= self.wanted and all(pod.ready for pod in self.pods)
+        """Whether all that should be ready is; a pod that ended for good counts no more, once it is replaced."""
+        return self.ready >= self.wanted and all(pod.ready or pod.status.phase == "Failed" for pod in self.pods)
 
-    @property
+    @cached_property
     def refused(self) -> bool:
         """Whether pods that it should have cannot be made, or its rollout makes no progress."""
         failing = self.workload.condition("ReplicaFailure")
@@ -122,9 +123,17 @@ class World:
     def load(self) -> None:
         """Reads and types what every look needs, so that what follows is analysis alone."""
         for namespace in (*self.focus, SYSTEM):
-            for kind in _loaded():
+            for kind in loaded():
                 self.within(kind, namespace)
             self.events_in(namespace)
+            self.source.plurals(namespace)
+        self.source.plurals(None)
+        for pod in self.pods:
+            self.logs(pod)
+        for name in DOCUMENTS:
+            self.source.document(name)
+        for folder in FOLDERS:
+            self.source.documents(folder)
 
     def known(self, kind: type[Resource], namespace: str | None = None) -> bool:
         """Whether this kind was collected, so that what is not there is absent."""
@@ -165,7 +174,8 @@ class World:
     def groups_of(self, namespace: str) -> tuple[Group, ...]:
         """The workloads of a namespace, each with its pods."""
         if namespace not in self._groups:
-            pods = [pod for pod in self.within(Pod, namespace).values() if not pod.leaving]
+            over = self.jobs_over(namespace)
+            pods = [p for p in self.within(Pod, namespace).values() if not p.leaving and not _is_of(p, over)]
             sets = {r.name: r.metadata.owner_references for r in self.within(ReplicaSet, namespace).values()}
             workloads = [w for kind in _WORKLOADS for w in self.within(kind, namespace).values()]
             owned = list(_owned(workloads, pods, sets))
@@ -173,6 +183,16 @@ class World:
             rest = [pod for pod in pods if pod.name not in taken]
             self._groups[namespace] = (*owned, *_unowned(rest, {g.ref for g in owned}))
         return self._groups[namespace]
+
+    def jobs_over(self, namespace: str) -> frozenset[str]:
+        """The Jobs that came to their end, and those that a later one of their CronJob made good."""
+        jobs = self.within(Job, namespace).values()
+        done = {job.name for job in jobs if _is_complete(job)}
+        latest: dict[str, str] = {}
+        for job in jobs:
+            if job.name in done and job.cron:
+                latest[job.cron] = max(latest.get(job.cron, ""), job.began)
+        return frozenset(done | {job.name for job in jobs if job.began < latest.get(job.cron, "")})
 
     @cached_property
     def _groups(self) -> dict[str, tuple[Group, ...]]:
@@ -229,12 +249,20 @@ class World:
         return (Quote(id=str(ref), excerpt=excerpt[:EXCERPT]),)
 
 
-def _loaded(kind: type[Resource] = Resource) -> Iterator[type[Resource]]:
+def loaded(kind: type[Resource] = Resource) -> Iterator[type[Resource]]:
     """All kinds that are known by a plural."""
     for inner in kind.__subclasses__():
         if inner.plural:
             yield inner
-        yield from _loaded(inner)
+        yield from loaded(inner)
+
+
+def _is_complete(job: Job) -> bool:
+    return any(c.type == "Complete" and c.status == "True" for c in job.status.conditions)
+
+
+def _is_of(pod: Pod, jobs: frozenset[str]) -> bool:
+    return any(owner.kind == "Job" and owner.name in jobs for owner in pod.metadata.owner_references)
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:

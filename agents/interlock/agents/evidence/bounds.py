@@ -36,6 +36,11 @@ class Budgeted:
         self._spend()
         return await self._reader.logs(namespace, pod, container, previous=previous, limit_bytes=limit_bytes)
 
+    async def served(self) -> frozenset[str]:
+        """As the reader; raises BudgetSpentError when nothing is left."""
+        self._spend()
+        return await self._reader.served()
+
     def _spend(self) -> None:
         if self._left <= 0:
             raise BudgetSpentError("this look has made all the calls to the API server that it may make")

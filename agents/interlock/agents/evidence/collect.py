@@ -6,19 +6,20 @@ order of items is fixed so that the same cluster gives the same identifiers.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 from pydantic import JsonValue
 
 from interlock.agents.cluster import KINDS, Json, Reader
-from interlock.agents.errors import AccessDeniedError, ClusterUnavailableError
-from interlock.agents.evidence.bounds import Budgeted, BudgetSpentError, within
+from interlock.agents.evidence.bounds import Budgeted
+from interlock.agents.evidence.host import look_at_node
 from interlock.agents.evidence.metrics import Metrics, queries
-from interlock.agents.evidence.model import Evidence, Item, Kind, Missing
+from interlock.agents.evidence.model import Evidence, Kind, Missing
+from interlock.agents.evidence.notes import Notes, redacted_view
 from interlock.agents.evidence.parts import (
+    as_replica_set,
     events_of,
     failing_containers,
     owned_by,
@@ -30,9 +31,8 @@ from interlock.agents.evidence.parts import (
 )
 from interlock.agents.evidence.revisions import changes
 from interlock.agents.model import Alert, ObjectRef
-from interlock.crds.redact import redact_object, redact_text
-
-T = TypeVar("T")
+from interlock.crds.celobjects import LAST_APPLIED
+from interlock.crds.redact import redact_text
 
 LARGEST_LOG = 16 * 1024
 MOST_PODS = 20
@@ -40,39 +40,6 @@ MOST_EVENT_SOURCES = 9
 MOST_LOGS = 4
 MOST_CONFIG_MAPS = 8
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_ORDER = {kind: position for position, kind in enumerate(get_args(Kind))}
-
-
-@dataclass
-class Notes:
-    """What the look has found so far."""
-
-    now: Callable[[], datetime]
-    found: list[tuple[Kind, str, datetime, JsonValue, bool]] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
-
-    def keep(self, kind: Kind, source: str, content: JsonValue) -> None:
-        """Keeps something, as far as it fits."""
-        kept, truncated = within(content)
-        self.found.append((kind, source, self.now(), kept, truncated))
-
-    async def attempt(self, kind: Kind, source: str, reading: Awaitable[T]) -> T | None:
-        """What was read, or None with a note of why not."""
-        try:
-            return await reading
-        except (AccessDeniedError, ClusterUnavailableError, BudgetSpentError) as failure:
-            self.missing.append(Missing(kind=kind, source=source, reason=str(failure)[:300]))
-            return None
-
-    def evidence(self, target: ObjectRef) -> Evidence:
-        """All of it, numbered in a fixed order."""
-        ordered = sorted(self.found, key=lambda note: (_ORDER[note[0]], note[1]))
-        items = tuple(
-            Item(id=f"E{n}", kind=kind, source=source, collected_at=at, content=content, truncated=truncated)
-            for n, (kind, source, at, content, truncated) in enumerate(ordered, start=1)
-        )
-        missing = tuple(sorted(self.missing, key=lambda gap: (_ORDER[gap.kind], gap.source)))
-        return Evidence(target=target, collected_at=self.now(), items=items, missing=missing)
 
 
 async def collect(
@@ -108,12 +75,16 @@ async def _surroundings(
     if body is None:
         notes.missing.append(Missing(kind="target", source=str(target), reason="not found"))
         return
-    notes.keep("target", str(target), _redacted(body))
+    notes.keep("target", str(target), redacted_view(body))
     notes.keep("declared", f"{target}, last applied", _declared(body))
+    if target.kind == "Node":
+        await look_at_node(reader, target.name, notes)
     if target.namespace is None:
         return
-    sets = await _replica_sets(reader, target, body, notes) if target.kind == "Deployment" else []
-    pods = await _pods(reader, target, body, sets, notes)
+    sets, listed = await asyncio.gather(
+        _revisions(reader, target, body, notes), _listed_pods(reader, target, body, notes)
+    )
+    pods = _pods(target, body, sets, listed, notes)
     await asyncio.gather(
         _events(reader, target, sets, pods, notes),
         _logs(reader, target.namespace, pods, notes),
@@ -125,13 +96,20 @@ async def _surroundings(
     )
 
 
-async def _replica_sets(reader: Reader, target: ObjectRef, body: Json, notes: Notes) -> list[Json]:
-    source = f"ReplicaSets of {target}"
-    listed = await notes.attempt("replica-sets", source, reader.list("ReplicaSet", target.namespace))
+async def _revisions(reader: Reader, target: ObjectRef, body: Json, notes: Notes) -> list[Json]:
+    """The revisions of a workload as ReplicaSets, the newest first."""
+    if target.kind not in WORKLOADS:
+        return []
+    kind = "ReplicaSet" if target.kind == "Deployment" else "ControllerRevision"
+    source = f"{kind}s of {target}"
+    listed = await notes.attempt("replica-sets", source, reader.list(kind, target.namespace))
     if listed is None:
         return []
-    sets = sorted_revisions(owned_by(listed, body["metadata"].get("uid", "")))
-    notes.keep("replica-sets", source, [_redacted(replica_set_view(rs)) for rs in sets[:10]])
+    owned = owned_by(listed, body["metadata"].get("uid", ""))
+    if kind == "ControllerRevision":
+        owned = [one for one in map(as_replica_set, owned) if one is not None]
+    sets = sorted_revisions(owned)
+    notes.keep("replica-sets", source, [redacted_view(replica_set_view(rs)) for rs in sets[:10]])
     current, previous = (*sets[:2], None, None)[:2]
     if current and previous:
         source = f"{current['metadata']['name']} against {previous['metadata']['name']}"
@@ -139,36 +117,41 @@ async def _replica_sets(reader: Reader, target: ObjectRef, body: Json, notes: No
     return sets
 
 
-async def _pods(reader: Reader, target: ObjectRef, body: Json, sets: list[Json], notes: Notes) -> list[Json]:
+async def _listed_pods(reader: Reader, target: ObjectRef, body: Json, notes: Notes) -> list[Json] | None:
+    """Pods that may be the target's; None where they cannot be had, or it has none."""
     if target.kind == "Pod":
-        pods: list[Json] | None = [body]
-    elif target.kind == "Job":
+        return [body]
+    if target.kind == "Job":
         labels = f"batch.kubernetes.io/job-name={target.name}"
-        pods = await notes.attempt("pods", f"Pods of {target}", reader.list("Pod", target.namespace, labels=labels))
     elif target.kind in WORKLOADS:
         labels = _selector(body["spec"].get("selector") or {})
-        pods = await notes.attempt("pods", f"Pods of {target}", reader.list("Pod", target.namespace, labels=labels))
     else:
-        return []
-    if pods is None:
+        return None
+    return await notes.attempt("pods", f"Pods of {target}", reader.list("Pod", target.namespace, labels=labels))
+
+
+def _pods(target: ObjectRef, body: Json, sets: list[Json], listed: list[Json] | None, notes: Notes) -> list[Json]:
+    """The target's pods, the worst first."""
+    if listed is None:
         return []
     owners = {o["metadata"].get("uid") for o in (body, *sets)}
     if target.kind in WORKLOADS:
-        pods = [pod for pod in pods if {o.get("uid") for o in pod["metadata"].get("ownerReferences") or ()} & owners]
-    pods = worst_first(pods)
-    notes.keep("pods", f"Pods of {target}", [_redacted(pod_view(pod)) for pod in pods[:MOST_PODS]])
-    return pods[:MOST_PODS]
+        listed = [p for p in listed if {o.get("uid") for o in p["metadata"].get("ownerReferences") or ()} & owners]
+    pods = worst_first(listed)[:MOST_PODS]
+    notes.keep("pods", f"Pods of {target}", [redacted_view(pod_view(pod)) for pod in pods])
+    return pods
 
 
 async def _events(reader: Reader, target: ObjectRef, sets: list[Json], pods: list[Json], notes: Notes) -> None:
-    names = [target.name, *(s["metadata"]["name"] for s in sets[:3]), *(p["metadata"]["name"] for p in pods)]
+    makers = sets[:3] if target.kind == "Deployment" else []
+    names = [target.name, *(s["metadata"]["name"] for s in makers), *(p["metadata"]["name"] for p in pods)]
     wanted = list(dict.fromkeys(names))[:MOST_EVENT_SOURCES]
     readings = (reader.list("Event", target.namespace, fields=f"involvedObject.name={name}") for name in wanted)
     source = f"Events about {target}, its ReplicaSets and pods"
     lists = await asyncio.gather(*(notes.attempt("events", source, reading) for reading in readings))
     if any(found is not None for found in lists):
         events = events_of(event for found in lists for event in found or ())
-        notes.keep("events", source, [_redacted(event) for event in events])
+        notes.keep("events", source, [redacted_view(event) for event in events])
 
 
 async def _logs(reader: Reader, namespace: str, pods: list[Json], notes: Notes) -> None:
@@ -209,14 +192,14 @@ async def _services(reader: Reader, target: ObjectRef, body: Json, notes: Notes)
     if listed is None:
         return
     chosen = [s for s in listed if _selects(s["spec"].get("selector") or {}, labels)]
-    notes.keep("services", source, [_redacted(_named(s, "spec")) for s in chosen])
+    notes.keep("services", source, [redacted_view(_named(s, "spec")) for s in chosen])
     if chosen:
         names = ",".join(s["metadata"]["name"] for s in chosen)
         wanted = f"kubernetes.io/service-name in ({names})"
         reading = reader.list("EndpointSlice", target.namespace, labels=wanted)
         slices = await notes.attempt("endpoint-slices", f"EndpointSlices of {names}", reading)
         if slices is not None:
-            kept = [_redacted(_named(s, "endpoints", "ports")) for s in slices]
+            kept = [redacted_view(_named(s, "endpoints", "ports")) for s in slices]
             notes.keep("endpoint-slices", f"EndpointSlices of {names}", kept)
 
 
@@ -224,7 +207,7 @@ async def _whole_list(reader: Reader, kind: Kind, of: str, namespace: str, notes
     source = f"{of}s of {namespace}"
     listed = await notes.attempt(kind, source, reader.list(of, namespace))
     if listed is not None:
-        notes.keep(kind, source, [_redacted(_named(one, "spec", "status")) for one in listed])
+        notes.keep(kind, source, [redacted_view(_named(one, "spec", "status")) for one in listed])
 
 
 async def _metrics(metrics: Metrics | None, target: ObjectRef, notes: Notes) -> None:
@@ -242,11 +225,6 @@ async def _metrics(metrics: Metrics | None, target: ObjectRef, notes: Notes) -> 
             notes.keep("metric", query, samples)
 
 
-def _redacted(body: Json) -> JsonValue:
-    value = {**body, "metadata": {k: v for k, v in (body.get("metadata") or {}).items() if k != "managedFields"}}
-    return redact_object(value)
-
-
 def _named(body: Json, *parts: str) -> Json:
     return {"metadata": {"name": body["metadata"]["name"]}, **{p: body[p] for p in parts if p in body}}
 
@@ -262,7 +240,7 @@ def _selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
 def _declared(body: Json) -> JsonValue:
     annotations = body["metadata"].get("annotations") or {}
     try:
-        applied = json.loads(annotations.get("kubectl.kubernetes.io/last-applied-configuration", "{}"))
+        applied = json.loads(annotations.get(LAST_APPLIED, "{}"))
         replicas = (applied.get("spec") or {}).get("replicas")
     except (ValueError, AttributeError):
         replicas = None

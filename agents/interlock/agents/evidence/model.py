@@ -6,7 +6,7 @@ What could not be collected is said as such: an absent list proves nothing, an e
 from datetime import datetime
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import JsonValue, SkipValidation
 
 from interlock.agents.model import ObjectRef, Record
 from interlock.crds.digest import digest
@@ -28,6 +28,9 @@ Kind = Literal[
     "limit-ranges",
     "metric",
     "alerts",
+    "node-lease",
+    "node-pods",
+    "node-events",
     "around",
 ]
 """What an item holds; `analyzers.scene` says how each is read."""
@@ -43,7 +46,8 @@ class Item(Record):
     kind: Kind
     source: str
     collected_at: datetime
-    content: JsonValue
+    content: SkipValidation[JsonValue]
+    """What the collector read and redacted: JSON as it is."""
     truncated: bool = False
 
     @property

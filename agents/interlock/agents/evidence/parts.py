@@ -7,6 +7,7 @@ from interlock.agents.cluster import Json
 
 MOST_EVENTS = 100
 REVISION = "deployment.kubernetes.io/revision"
+TEMPLATE_HASH, CONTROLLER_HASH = "pod-template-hash", "controller-revision-hash"
 
 
 def owned_by(objects: Iterable[Json], uid: str) -> list[Json]:
@@ -25,6 +26,20 @@ def sorted_revisions(sets: Iterable[Json]) -> list[Json]:
     return sorted(sets, key=revision_of, reverse=True)
 
 
+def as_replica_set(revision: Json) -> Json | None:
+    """A ControllerRevision in the form of a ReplicaSet; None where it holds no pod template."""
+    meta, template = revision["metadata"], ((revision.get("data") or {}).get("spec") or {}).get("template")
+    if not isinstance(template, dict):
+        return None
+    # The pods of a StatefulSet are labelled with the revision's name, those of a DaemonSet with its hash.
+    of_pods = (meta.get("labels") or {}).get(CONTROLLER_HASH, meta["name"])
+    told = {"labels": {TEMPLATE_HASH: of_pods}, "annotations": {REVISION: str(revision.get("revision", 0))}}
+    return {
+        "metadata": {**meta, **told},
+        "spec": {"template": {key: value for key, value in template.items() if key != "$patch"}},
+    }
+
+
 def replica_set_view(body: Json) -> Json:
     """A ReplicaSet as a revision of its Deployment."""
     meta, status = body["metadata"], body.get("status") or {}
@@ -32,7 +47,7 @@ def replica_set_view(body: Json) -> Json:
         "name": meta["name"],
         "revision": revision_of(body),
         "created": meta.get("creationTimestamp"),
-        "hash": (meta.get("labels") or {}).get("pod-template-hash", ""),
+        "hash": (meta.get("labels") or {}).get(TEMPLATE_HASH, ""),
         "wanted": body["spec"].get("replicas", 0),
         "replicas": status.get("replicas", 0),
         "ready": status.get("readyReplicas", 0),
@@ -65,14 +80,28 @@ def worst_first(pods: Iterable[Json]) -> list[Json]:
 
 def failing_containers(pod: Json) -> Iterator[tuple[str, bool]]:
     """Containers whose log may tell why, with whether the previous run's is meant; that one first."""
-    status = pod.get("status") or {}
-    for entry in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+    for entry in _statuses(pod):
         if entry.get("ready") or (entry.get("state", {}).get("terminated") or {}).get("exitCode") == 0:
             continue
         if entry.get("lastState", {}).get("terminated"):
             yield entry["name"], True
         if entry.get("state", {}).get("running") or entry.get("state", {}).get("terminated"):
             yield entry["name"], False
+
+
+def runs_of(pod: Json) -> Iterator[tuple[str, bool]]:
+    """All runs of its containers that may have left a log, with whether the previous one is meant; that one first."""
+    for entry in _statuses(pod):
+        for previous in (True, False):
+            state = entry.get("lastState" if previous else "state") or {}
+            if "terminated" in state or "running" in state:
+                yield entry["name"], previous
+
+
+def _statuses(pod: Json) -> tuple[Json, ...]:
+    """What is said of all containers of a pod, those that run before it among them."""
+    status = pod.get("status") or {}
+    return (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
 
 
 def events_of(events: Iterable[Json], most: int = MOST_EVENTS) -> list[Json]:
@@ -83,13 +112,24 @@ def events_of(events: Iterable[Json], most: int = MOST_EVENTS) -> list[Json]:
             "type": event.get("type") or "Normal",
             "message": (event.get("message") or event.get("note") or "")[:1024],
             "count": _count(event),
-            "object": {k: (event.get("involvedObject") or {}).get(k) or "" for k in ("kind", "name", "fieldPath")},
-            "last": event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp"),
+            "object": {k: _involved(event).get(k) or "" for k in ("kind", "name", "fieldPath")},
+            "last": _last(event),
             "from": (event.get("source") or {}).get("component") or event.get("reportingComponent") or "",
         }
         for event in events
     ]
     return sorted(views, key=lambda view: str(view["last"] or ""), reverse=True)[:most]
+
+
+def _involved(event: Json) -> Json:
+    """Whom an event is about; `regarding` where it was read as events.k8s.io/v1."""
+    return event.get("involvedObject") or event.get("regarding") or {}
+
+
+def _last(event: Json) -> Any:
+    """When it was said last; of a series the `eventTime` is the first time."""
+    last = event.get("lastTimestamp") or (event.get("series") or {}).get("lastObservedTime")
+    return last or event.get("eventTime") or event["metadata"].get("creationTimestamp")
 
 
 def _count(event: Json) -> int:

@@ -5,7 +5,7 @@ variable is one change and not a shift of all that follow. Values are compared b
 password shows as changed without being shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -30,7 +30,7 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
     if old == new:
         return
     if isinstance(old, list | None) and isinstance(new, list | None):
-        old, new = _by_name(old or []), _by_name(new or [])
+        old, new = by_name(old or [], _KEYS), by_name(new or [], _KEYS)
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             yield from _walk(f"{path}/{_escape(key)}", old.get(key), new.get(key))
@@ -38,10 +38,11 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
     yield path, old, new
 
 
-def _by_name(entries: list[Any]) -> dict[str, Any]:
+def by_name(entries: Sequence[Any], keys: Sequence[str]) -> dict[str, Any]:
+    """The entries of a list by the first of these keys that they have, so that one more or less moves no other."""
     named: dict[str, Any] = {}
     for position, entry in enumerate(entries):
-        key = next((str(entry[k]) for k in _KEYS if isinstance(entry, dict) and k in entry), str(position))
+        key = next((str(entry[k]) for k in keys if isinstance(entry, dict) and k in entry), str(position))
         named[key if key not in named else f"{key}#{position}"] = entry
     return named
 

@@ -18,15 +18,13 @@ from pydantic import JsonValue
 from interlock.agents.cluster import Json
 from interlock.agents.errors import AgentError
 from interlock.agents.evidence.shapes import sound
-from interlock.agents.evidence.source import RunLog
+from interlock.agents.evidence.source import DOCUMENTS, FOLDERS, RunLog
 from interlock.agents.evidence.survey import NAMESPACED, OF_THE_CLUSTER
 
 MARKER = "snapshot.json"
 LARGEST_FILE = 512 * 1024 * 1024
 LARGEST_LOG = 64 * 1024
 MOST_VALUES = 1_000_000
-DOCUMENTS = frozenset({"log-patterns", "alerts", "connectivity", "service-dependencies", "changes"})
-FOLDERS = frozenset({"metrics", "node-services", "manifests"})
 LOGS = {"logs.txt": False, "logs-previous.txt": True}
 WELL_KNOWN = frozenset({*NAMESPACED, *OF_THE_CLUSTER})
 _PLURAL = re.compile(r"[a-z]+(-controllers)?")
@@ -53,6 +51,11 @@ class Snapshot:
         """
         self._folder = folder
         self._read: dict[Path, Any] = {}
+        self._lists: dict[tuple[str, str | None], list[Json] | None] = {}
+        self._listed: dict[str | None, frozenset[str]] = {}
+        self._plurals: dict[str | None, tuple[str, ...]] = {}
+        self._logs: dict[tuple[str, str], tuple[RunLog, ...]] = {}
+        self._documents: dict[str, dict[str, JsonValue]] = {}
         marker = folder / MARKER
         if not marker.is_file():
             way_out = f'A snapshot has a file {MARKER}: {{"collectedAt": "2026-01-31T12:00:00Z", "namespace": "shop"}}'
@@ -66,6 +69,11 @@ class Snapshot:
 
     def plurals(self, namespace: str | None) -> tuple[str, ...]:
         """The kinds of which there is a file."""
+        if namespace not in self._plurals:
+            self._plurals[namespace] = self._plurals_in(namespace)
+        return self._plurals[namespace]
+
+    def _plurals_in(self, namespace: str | None) -> tuple[str, ...]:
         if namespace is not None and namespace not in self._folders:
             return ()
         files = (p for p in (self._folder / (namespace or "")).iterdir() if p.is_file() and _is_list(p))
@@ -78,13 +86,21 @@ class Snapshot:
         Raises:
             SnapshotError: the file holds no List of objects.
         """
-        file = self._folder / (namespace or "") / f"{plural}.json"
-        if namespace is not None and namespace not in self._folders:
-            return None
-        if file not in self._read:
-            self._read[file] = self._items(file, namespace)
-        kept: list[Json] | None = self._read[file]
-        return kept
+        key = (plural, namespace)
+        if key not in self._lists:
+            there = f"{plural}.json" in self._names(namespace)
+            self._lists[key] = (
+                self._items(self._folder / (namespace or "") / f"{plural}.json", namespace) if there else None
+            )
+        return self._lists[key]
+
+    def _names(self, namespace: str | None) -> frozenset[str]:
+        """What is in the folder of a namespace: most kinds that are asked for have no file."""
+        if namespace not in self._listed:
+            there = namespace is None or namespace in self._folders
+            paths = (self._folder / (namespace or "")).iterdir() if there else ()
+            self._listed[namespace] = frozenset(path.name for path in paths)
+        return self._listed[namespace]
 
     def where(self, plural: str, namespace: str | None) -> str:
         """The file's path inside of the snapshot."""
@@ -92,6 +108,12 @@ class Snapshot:
 
     def logs(self, namespace: str, pod: str) -> Sequence[RunLog]:
         """The ends of the logs of one pod, the previous run's first."""
+        key = (namespace, pod)
+        if key not in self._logs:
+            self._logs[key] = tuple(self._logs_of(namespace, pod))
+        return self._logs[key]
+
+    def _logs_of(self, namespace: str, pod: str) -> Sequence[RunLog]:
         if not _is_name(namespace) or not _is_name(pod):
             return ()
         folder = self._folder / namespace / pod
@@ -119,6 +141,11 @@ class Snapshot:
         Raises:
             SnapshotError: one of them is neither JSON nor YAML.
         """
+        if folder not in self._documents:
+            self._documents[folder] = self._documents_in(folder)
+        return self._documents[folder]
+
+    def _documents_in(self, folder: str) -> dict[str, JsonValue]:
         found: dict[str, JsonValue] = {}
         for file in sorted((self._folder / folder).glob("*")):
             if file.suffix == ".json":

@@ -12,6 +12,9 @@ from pydantic import JsonValue
 
 from interlock.agents.cluster import Json
 
+DOCUMENTS = frozenset({"log-patterns", "alerts", "connectivity", "service-dependencies", "changes"})
+FOLDERS = frozenset({"metrics", "node-services", "manifests"})
+
 
 @dataclass(frozen=True)
 class RunLog:

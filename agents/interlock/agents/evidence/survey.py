@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import JsonValue
 
 from interlock.agents.cluster import Json
+from interlock.agents.evidence.managed import changes_by_hand
 from interlock.agents.evidence.shapes import sound
 from interlock.agents.evidence.source import RunLog
+from interlock.crds.celobjects import LAST_APPLIED
 from interlock.crds.redact import HIDDEN, redact_object
 
 CORE, APPS, BATCH = "/api/v1", "/apis/apps/v1", "/apis/batch/v1"
@@ -54,6 +56,7 @@ OF_THE_SYSTEM = (
     "events",
     "services",
     "endpoints",
+    "endpointslices",
     "deployments",
     "replicasets",
     "daemonsets",
@@ -74,6 +77,12 @@ OF_THE_CLUSTER: Mapping[str, str] = {
 }
 """Plural and the path that serves it, of what is cluster-scoped."""
 
+HEARTBEATS = "kube-node-lease"
+"""Where the Leases of nodes are."""
+OF_NODES = "default"
+"""Where the events about nodes are."""
+LAST_APPLIED_FILE = "last-applied"
+
 
 @dataclass
 class Surveyed:
@@ -89,6 +98,21 @@ class Surveyed:
     def keep(self, plural: str, namespace: str | None, items: Sequence[Any]) -> None:
         """Keeps the objects of one kind, redacted and of sound shape."""
         self.bodies[plural, namespace or ""] = sound([redacted(plural, item) for item in items], namespace)
+
+    def hold(self, plural: str, namespace: str | None, items: Sequence[Any]) -> None:
+        """Keeps the objects of one kind as they are, of sound shape: for a look of which nothing is kept or told."""
+        self.bodies[plural, namespace or ""] = sound(items, namespace)
+
+    def remember(self, plural: str, items: Sequence[Any]) -> None:
+        """Keeps what objects of the incident's namespace say of their past: what was applied last, changes by hand."""
+        meant = [m for item in items if (m := last_applied(plural, item)) is not None]
+        if meant:
+            self.folders["manifests"] = {
+                LAST_APPLIED_FILE: [*_list(self.documents("manifests").get(LAST_APPLIED_FILE)), *meant]
+            }
+        if made := list(changes_by_hand(plural, items)):
+            known = _list(self.papers.get("changes"))
+            self.papers["changes"] = sorted([*known, *made], key=_moment_of, reverse=True)
 
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces of which anything was collected."""
@@ -119,6 +143,14 @@ class Surveyed:
         return self.folders.get(folder, {})
 
 
+def _list(content: JsonValue) -> list[JsonValue]:
+    return content if isinstance(content, list) else []
+
+
+def _moment_of(change: JsonValue) -> tuple[str, str]:
+    return (str(change.get("at")), str(change.get("object"))) if isinstance(change, dict) else ("", "")
+
+
 def redacted(plural: str, body: Any) -> Any:
     """An object without managed fields and secret values; of a Secret the names of its keys, every value empty."""
     if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
@@ -136,8 +168,7 @@ def redacted(plural: str, body: Any) -> Any:
 
 def last_applied(plural: str, body: Json) -> Json | None:
     """What somebody applied, as the object remembers it, redacted; None where it does not, or of a Secret."""
-    annotations = body["metadata"].get("annotations") or {}
-    text = annotations.get("kubectl.kubernetes.io/last-applied-configuration")
+    text = ((body.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
     if plural == "secrets" or not isinstance(text, str) or text == HIDDEN:
         return None
     try:

@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from interlock.cli.audit.effects import beyond_intent
 from interlock.cli.audit.intents import Intent, intents
+from interlock.cli.audit.revisions import Revisions
 from interlock.crds.execution import RunbookExecution
 from interlock.crds.names import OPERATOR_USER, RUNNERS_GROUP, RUNNERS_NAMESPACE
 from interlock.operator.archive.verify import Flaw
@@ -22,12 +24,12 @@ _ISSUED = "authentication.kubernetes.io/issued-credential-id"
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _QUESTIONS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 """Who am I, and what may I: creations that change nothing."""
-Concern = Literal["secret", "token", "write"]
+Concern = Literal["secret", "token", "write", "revision"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """A write that the API server carried out: of a runner, or of a runner's token or its Secret."""
+    """A write that the API server carried out: of a runner, of a runner's token or its Secret, or of a ReplicaSet."""
 
     concern: Concern
     id: str
@@ -40,6 +42,8 @@ class Request:
     name: str
     issued: str = ""
     bound_to: str = ""
+    body: object = None
+    """What a runner sent, where the log holds it."""
 
     def __str__(self) -> str:
         place = f"{self.namespace}/" if self.namespace else ""
@@ -95,6 +99,7 @@ class Join:
         self._by_credential: dict[str, str] = {}
         self._secrets: dict[str, bool] = {}
         self._done: set[tuple[int, str, str]] = set()
+        self._revisions = Revisions()
 
     def know(self, execution: RunbookExecution) -> None:
         """An execution that may explain requests."""
@@ -110,8 +115,14 @@ class Join:
             self._secrets[found.name] = found.user == OPERATOR_USER
         elif found.concern == "token":
             self._token(found)
+        elif found.concern == "revision":
+            self._revisions.heard(found.namespace, found.name, found.verb, found.at)
         else:
             self._write(found)
+
+    def end(self) -> None:
+        """The log is over: what only shows by what came after it."""
+        self.flaws += [Flaw(None, uid, what) for uid, what in self._revisions.missing()]
 
     def _token(self, request: Request) -> None:
         self.tokens += 1
@@ -153,6 +164,10 @@ class Join:
         intent = fresh[-1]
         self._done.add((id(intent), request.resource, request.name))
         self.writes.append(Write(uid, intent.step, intent.undo, request))
+        for what in beyond_intent(intent, request.verb, request.body):
+            self.flaws.append(Flaw(None, uid, f"a write of {request.user} is more than was said: {request}: {what}"))
+        if isinstance(revision := intent.data.get("revision"), Mapping):
+            self._revisions.rolled_back(uid, request.namespace, str(revision["name"]), request.at)
 
 
 def _request(event: Mapping[str, Any]) -> Request | None:
@@ -177,12 +192,15 @@ def _request(event: Mapping[str, Any]) -> Request | None:
         name=place.get("name", ""),
         issued=_id((event.get("annotations") or {}).get(_ISSUED, "")),
         bound_to=((body.get("spec") or {}).get("boundObjectRef") or {}).get("name", ""),
+        body=event.get("requestObject") if concern == "write" else None,
     )
 
 
 def _concern(event: Mapping[str, Any], place: Mapping[str, Any]) -> Concern | None:
     if RUNNERS_GROUP in (_acts_as(event).get("groups") or ()):
         return None if place.get("apiGroup") in _QUESTIONS else "write"
+    if place.get("resource") == "replicasets" and not place.get("subresource"):
+        return "revision" if event["verb"] in ("create", "delete") else None
     if place.get("namespace") != RUNNERS_NAMESPACE or event["verb"] != "create":
         return None
     if place.get("resource") == "serviceaccounts" and place.get("subresource") == "token":

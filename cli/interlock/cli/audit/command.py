@@ -2,25 +2,30 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from interlock.cli.audit import keeping
 from interlock.cli.audit.apilog import Join, requests
+from interlock.cli.audit.effects import Comparison
 from interlock.cli.audit.export import by_execution, exported
 from interlock.cli.audit.opening import Url, opened
 from interlock.cli.audit.reading import Found, archived, live_ones, one
 from interlock.cli.audit.witnesses import given, on_cluster
+from interlock.cli.cluster import Cluster, Object
 from interlock.cli.errors import CommandError, UsageError
 from interlock.cli.journal_view import as_data, show_journal
 from interlock.cli.options import Context, Format, Kubeconfig, connect
 from interlock.cli.plan_view import show_plan
+from interlock.cli.runbooks import from_names, published_ones
 from interlock.cli.screen import Output, as_json, say, table
 from interlock.crds.execution import RunbookExecution
-from interlock.operator.archive import Archive
 from interlock.operator.archive.verify import Flaw, Verdict, Witness
 from interlock.operator.archive.verify import verify as verified
 
@@ -96,40 +101,49 @@ def show(
 def verify(
     archive: Url = "",
     live: Live = False,
+    *,
     head: Annotated[
         list[str] | None,
         typer.Option(help="A head that was kept: sha256:…, SEQ:sha256:…, its JSON, or a file with such lines."),
     ] = None,
     key: Annotated[list[str] | None, typer.Option(help="Trust only heads signed by this key id (ed25519:…).")] = None,
     api_audit_log: Logs = None,
-    *,
+    runbooks: Annotated[
+        list[str] | None, typer.Option(help="A file or folder of runbooks as they were published; repeat for more.")
+    ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     output: Format = Output.table,
 ) -> None:
-    """Verify the chain over all executions, the journal of each, and the signed heads; exit code 1 if any was changed.
+    """Verify the chain over all executions, the journal of each, the signed heads, and that each effect was allowed;
+    exit code 1 if anything is wrong.
 
     The chain by itself cannot show that all of it was written anew, or that its end was cut off: give the heads that
     left the database, by --live (the AuditHeads of the cluster) or --head. With --api-audit-log, each write of a
     runner is matched with the step that explains it, and a token that nothing explains is named.
+
+    Each effect is compared with its plan; with the allowed paths of the runbook, where --runbooks or --live knows it;
+    a rollback with the revision that it names, where --live still finds it; and with what the API server was sent.
     """
     cluster = connect(context, kubeconfig) if live else None
     if not archive and cluster is None:
         raise UsageError("--archive must be given", "With --live alone: the journals that the cluster still holds.")
     witnesses = [*given(head or ()), *(on_cluster(cluster) if cluster else ())]
-    verdict, flaws = Verdict(), list[Flaw]()
     held = list(live_ones(cluster)) if cluster else []
-    flaws += [Flaw(None, item.seen.execution.uid, f"on the cluster: {what}") for item in held for what in item.flaws()]
-    if archive:
-        with opened(archive) as store, store.snapshot() as snapshot:
-            verdict = verified(snapshot, witnesses, trusted=frozenset(key or ()))
-        flaws += verdict.flaws
-    join = _joined(archive, [item.seen.execution for item in held], api_audit_log) if api_audit_log else None
-    flaws += join.flaws if join else []
+    verdict = _chain(archive, witnesses, key or ())
+    compared, join = _comparison(runbooks or (), cluster), Join()
+    effects = []
+    for seq, execution in _known(archive, [item.seen.execution for item in held]):
+        effects += [Flaw(seq, execution.uid, what) for what in compared.flaws(execution)]
+        join.know(execution)
+    _hear(join, api_audit_log or ())
+    flaws = [*_of_live(held), *verdict.flaws, *effects, *join.flaws]
     if output is Output.json:
-        as_json(_as_data(verdict, flaws, join))
+        as_json(_as_data(verdict, flaws, join if api_audit_log else None, compared))
     else:
-        _say_verdict(verdict, witnesses, flaws, join)
+        _say_verdict(verdict, witnesses, flaws, join if api_audit_log else None)
+        _say_compared(compared)
+        say("verified" if not flaws else f"{len(flaws)} flaws", "green" if not flaws else "red")
     if flaws:
         raise typer.Exit(1)
 
@@ -144,8 +158,11 @@ def export(
 
     With --api-audit-log, each line also has the requests that the API server saw of it.
     """
-    join = _joined(archive, (), api_audit_log) if api_audit_log else None
-    writes = by_execution(join.writes) if join else {}
+    join = Join()
+    for _, execution in _known(archive, ()) if api_audit_log else ():
+        join.know(execution)
+    _hear(join, api_audit_log or ())
+    writes = by_execution(join.writes)
     with opened(archive) as store, store.snapshot() as snapshot:
         for row in snapshot.rows():
             if row.archived_at >= since:
@@ -169,14 +186,31 @@ def _found(archive: str, live: bool, limit: int, place: tuple[str, str]) -> list
     return [*(archived(archive, limit) if archive else ()), *(live_ones(connect(*place)) if live else ())]
 
 
-def _joined(archive: str, live: Sequence[RunbookExecution], logs: Sequence[Path]) -> Join:
-    """The audit log, matched with the archive and with what is under way."""
-    join = Join()
-    for execution in live:
-        join.know(execution)
+def _of_live(held: Iterable[Found]) -> Iterator[Flaw]:
+    for item in held:
+        yield from (Flaw(None, item.seen.execution.uid, f"on the cluster: {what}") for what in item.flaws())
+
+
+def _chain(archive: str, witnesses: Sequence[Witness], keys: Sequence[str]) -> Verdict:
+    """What the archive shows by itself and beside its witnesses; nothing where there is none."""
+    if not archive:
+        return Verdict()
+    with opened(archive) as store, store.snapshot() as snapshot:
+        return verified(snapshot, witnesses, trusted=frozenset(keys))
+
+
+def _known(archive: str, live: Iterable[RunbookExecution]) -> Iterator[tuple[int | None, RunbookExecution]]:
+    """What is under way and what is archived, with its place there; of what is no execution verification tells."""
+    yield from ((None, execution) for execution in live)
     if archive:
-        with opened(archive) as store:
-            _know_archived(join, store)
+        with opened(archive) as store, store.snapshot() as snapshot:
+            for row in snapshot.rows():
+                with suppress(ValueError, KeyError):
+                    yield row.seq, RunbookExecution.from_object(row.body())
+
+
+def _hear(join: Join, logs: Sequence[Path]) -> None:
+    """Matches the API server's audit log with the executions that may explain it."""
     for path in logs:
         try:
             with path.open(errors="replace") as lines:
@@ -184,25 +218,35 @@ def _joined(archive: str, live: Sequence[RunbookExecution], logs: Sequence[Path]
                     join.take(request)
         except OSError as error:
             raise UsageError(f"--api-audit-log: {path}: {error.strerror}") from error
-    return join
+    join.end()
 
 
-def _know_archived(join: Join, store: Archive) -> None:
-    with store.snapshot() as snapshot:
-        for row in snapshot.rows():
-            try:
-                join.know(RunbookExecution.from_object(row.body()))
-            except (ValueError, KeyError):
-                continue  # verification says so
+def _comparison(files: Sequence[str], cluster: Cluster | None) -> Comparison:
+    """With the runbooks of files and of the cluster, and with the cluster's revisions."""
+    found = [item.runbook for item in from_names(files)] + (published_ones(cluster) if cluster else [])
+    return Comparison(
+        runbooks={runbook.digest(): runbook for runbook in found},
+        revision=None if cluster is None else partial(_revision, cluster),
+    )
 
 
-def _as_data(verdict: Verdict, flaws: Sequence[Flaw], join: Join | None) -> dict[str, object]:
+def _revision(cluster: Cluster, namespace: str, kind: str, name: str) -> Object | None:
+    plural = "controllerrevisions" if kind == "ControllerRevision" else "replicasets"
+    return cluster.find(f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/{plural}/{quote(name, safe='')}")
+
+
+def _as_data(verdict: Verdict, flaws: Sequence[Flaw], join: Join | None, compared: Comparison) -> dict[str, object]:
     return {
         "executions": verdict.executions,
         "first": verdict.first,
         "last": verdict.last,
         "head": verdict.head,
         "signedHeads": verdict.witnesses,
+        "effects": {
+            "compared": compared.effects,
+            "withoutRunbook": compared.without_runbook,
+            "revisions": compared.revisions,
+        },
         "flaws": [{"seq": flaw.seq, "uid": flaw.uid, "what": flaw.what} for flaw in flaws],
         **({"apiServer": {"writes": [w.as_data() for w in join.writes], "tokens": join.tokens}} if join else {}),
     }
@@ -219,4 +263,13 @@ def _say_verdict(verdict: Verdict, witnesses: Sequence[Witness], flaws: Sequence
         say(
             "no head from outside of the database was given (--live, --head): a rewrite of all would not show", "yellow"
         )
-    say("verified" if not flaws else f"{len(flaws)} flaws", "green" if not flaws else "red")
+
+
+def _say_compared(compared: Comparison) -> None:
+    if compared.effects:
+        say(
+            f"{compared.effects} effects compared with their plans, {compared.revisions} rollbacks with their revisions"
+        )
+    if compared.without_runbook:
+        what = f"{compared.without_runbook} of them not with allowed paths: their runbooks are not known"
+        say(f"{what} (--live, --runbooks)", "yellow")

@@ -13,9 +13,12 @@ import typer
 
 from interlock.cli.demo.narrator import Narrator
 from interlock.cli.demo.stage import APPROVER, Stage, stage
-from interlock.cli.demo.story import tell, times
+from interlock.cli.demo.story import CURE, tell, times
 from interlock.cli.errors import UsageError
+from interlock.cli.runbooks import from_names
 from interlock.cli.screen import say
+from interlock.cli.vetting.command import demand_passed
+from interlock.cli.vetting.keeping import kept
 from interlock.lab import Lab
 from interlock.lab.settings import LabSettings
 from interlock.lab.shop import NAMESPACE
@@ -26,6 +29,12 @@ Agents ask. Runbooks act.
 You will see a Deployment break, an alert fire, agents find the cause and ask for a runbook, and an operator carry it
 out once a person has approved exactly what will change. The API server, Prometheus, Alertmanager, the roles and the
 policies are real; only the containers are simulated.
+"""
+VETTED = """\
+Nothing runs here that has not passed its vetting: the operator trusts one key, made for this lab, which signed what
+passed on this machine. Whatever else is published it refuses.
+"""
+UNVETTED = """\
 Openly said: this lab lets runbooks run that nobody has vetted. An installation refuses them unless told otherwise.
 """
 
@@ -40,10 +49,14 @@ def demo(
         Path | None,
         typer.Option("--dir", help="The lab's folder; by default a temporary one, or with --keep the usual."),
     ] = None,
+    unvetted: Annotated[
+        bool, typer.Option("--allow-unvetted", help="Vet nothing first, and let runbooks run that nobody has vetted.")
+    ] = False,
 ) -> None:
     """Watch an alert become an approved, verified fix, on a Kubernetes of its own.
 
-    Takes about a minute, and some more the first time, when the Kubernetes is compiled. Leaves nothing running.
+    Takes about a minute, and some more the first time, when the Kubernetes is compiled and the runbook that will be
+    used is vetted on it; what that finds is kept. Leaves nothing running.
 
     \b
         interlock demo                 you approve
@@ -53,8 +66,11 @@ def demo(
     folder, temporary = _folder(directory, keep=keep)
     narrator, ended_well = Narrator(), False
     say(PREFACE)
+    say(UNVETTED if unvetted else VETTED)
     try:
-        with _signals(), stage(folder, keep=keep, progress=narrator.happens) as set_up:
+        if not unvetted:
+            _vet(narrator)
+        with _signals(), stage(folder, keep=keep, progress=narrator.happens, unvetted=unvetted) as set_up:
             cured = tell(set_up, narrator, yes=yes)
             times(narrator)
             _what_next(set_up, keep=keep)
@@ -68,6 +84,13 @@ def demo(
             shutil.rmtree(folder, ignore_errors=True)
     if not cured:
         raise typer.Exit(1)
+
+
+def _vet(narrator: Narrator) -> None:
+    missing = [loaded for loaded in from_names([CURE]) if kept(loaded.runbook) is None]
+    if missing:
+        narrator.happens(f"vetting {CURE} on a Kubernetes of its own, which takes a minute and is kept:")
+        demand_passed(missing)
 
 
 def _folder(directory: Path | None, *, keep: bool) -> tuple[Path, bool]:

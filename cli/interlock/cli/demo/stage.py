@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,20 +13,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from interlock.cli.catalogue.content import complete
 from interlock.cli.cluster import Cluster, Object, connect
 from interlock.cli.demo.household import log_of
+from interlock.cli.demo.trusting import Trusted, trust_kept
 from interlock.cli.errors import CommandError, Refused
-from interlock.cli.manifests import Manifest, apply_all, opt_in
+from interlock.cli.manifests import Manifest, apply_all, await_count
 from interlock.cli.releases import CONTRACT_ONLY, definitions, helm_for, install_all, interlock
-from interlock.cli.runbooks import catalogue, grants, manifest
+from interlock.cli.runbooks import catalogue, grants
 from interlock.crds.names import AGENTS_ACCOUNT, AGENTS_NAMESPACE, OPERATOR_ACCOUNT, SYSTEM_NAMESPACE
 from interlock.lab import Lab, LabError, lab_down, lab_up
 from interlock.lab.kubectl import administrator
+from interlock.lab.ports import free_port
 from interlock.lab.shop import NAMESPACE, deploy_shop
 from interlock.runbooks import rbac
 
 ON_CALL, APPROVER = "alice", "bob"
-READY_SECONDS = 60.0
+NODES = 3
+READY_SECONDS = 180.0
 TOKEN_SECONDS = 24 * 3600
 Progress = Callable[[str], None]
 
@@ -61,14 +64,18 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]:
+def stage(
+    directory: Path, *, keep: bool, progress: Progress, nodes: int = NODES, unvetted: bool = False
+) -> Iterator[Stage]:
     """Sets everything up; takes everything down at the end unless it is to be kept.
+
+    The operator runs what passed its vetting on this machine, or, `unvetted`, any runbook.
 
     Raises:
         CommandError: a part did not start; the message says why.
     """
     try:
-        lab = lab_up(directory, owned=not keep, releases=(definitions(),), progress=progress)
+        lab = lab_up(directory, nodes=nodes, owned=not keep, releases=(definitions(),), progress=progress)
     except LabError as wrong:
         raise CommandError(str(wrong)) from wrong
     except KeyboardInterrupt:
@@ -78,8 +85,9 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
     finished = False
     try:
         admin = connect(kubeconfig=str(lab.kubeconfig))
-        _prepare(lab, admin, progress)
-        household, made = _start(lab, admin, progress)
+        trusted = trust_kept((item.runbook for item in catalogue()), lab.directory)
+        _prepare(lab, admin, trusted, progress)
+        household, made = _start(lab, admin, _belief(trusted, unvetted=unvetted), progress)
         yield made
         finished = True
     finally:
@@ -89,7 +97,12 @@ def stage(directory: Path, *, keep: bool, progress: Progress) -> Iterator[Stage]
             lab.stop()
 
 
-def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
+def _belief(trusted: Trusted, *, unvetted: bool) -> dict[str, str]:
+    settings = {"INTERLOCK_OPERATOR_TRUST_POLICY": str(trusted.policy)}
+    return settings | ({"INTERLOCK_OPERATOR_ALLOW_UNVETTED": "true"} if unvetted else {})
+
+
+def _prepare(lab: Lab, admin: Cluster, trusted: Trusted, progress: Progress) -> None:
     progress("installing Interlock: definitions, roles, policies, a cautious guardrail")
     install_all(helm_for("", str(lab.kubeconfig), progress), (definitions(), interlock(CONTRACT_ONLY)), _quiet)
     apply_all(admin, rbac.opt_in(NAMESPACE), _quiet)
@@ -98,25 +111,26 @@ def _prepare(lab: Lab, admin: Cluster, progress: Progress) -> None:
         deploy_shop(administrator(lab), wait=False)
     except LabError as wrong:
         raise CommandError(str(wrong)) from wrong
-    runbooks = [item.runbook for item in catalogue()]
-    progress(f"publishing {len(runbooks)} runbooks, each with its own account and no more rights than it needs")
-    apply_all(admin, [manifest(runbook) for runbook in runbooks], _quiet)
-    apply_all(admin, [*grants(runbooks, [NAMESPACE]), *_people()], _quiet)
+    progress(f"publishing {len(trusted.runbooks)} runbooks, each with its own account and no more rights than it needs")
+    progress(f"{trusted.attested} of them passed their vetting on this machine: a key made for this lab attests that")
+    apply_all(admin, [complete(runbook) for runbook in trusted.runbooks], _quiet)
+    apply_all(admin, [*grants(trusted.runbooks, [NAMESPACE]), *_people()], _quiet)
 
 
 def _people() -> list[Manifest]:
     """alice is on call: she may look and ask. bob may approve. Neither may do what a runbook does."""
     return [
-        _binding(ON_CALL, "interlock-requester", NAMESPACE),
-        _binding(ON_CALL, "view", NAMESPACE),
-        _binding(ON_CALL, "interlock-auditor", None),
-        _binding(APPROVER, "interlock-approver", NAMESPACE),
-        _binding(APPROVER, "view", NAMESPACE),
-        _binding(APPROVER, "interlock-auditor", None),
+        binding(ON_CALL, "interlock-requester", NAMESPACE),
+        binding(ON_CALL, "view", NAMESPACE),
+        binding(ON_CALL, "interlock-auditor", None),
+        binding(APPROVER, "interlock-approver", NAMESPACE),
+        binding(APPROVER, "view", NAMESPACE),
+        binding(APPROVER, "interlock-auditor", None),
     ]
 
 
-def _binding(user: str, role: str, namespace: str | None) -> Manifest:
+def binding(user: str, role: str, namespace: str | None) -> Manifest:
+    """Binds a person to one of the roles, in a namespace or everywhere."""
     group = "rbac.authorization.k8s.io"
     return {
         "apiVersion": f"{group}/v1",
@@ -127,14 +141,16 @@ def _binding(user: str, role: str, namespace: str | None) -> Manifest:
     }
 
 
-def _start(lab: Lab, admin: Cluster, progress: Progress) -> tuple[subprocess.Popen[bytes], Stage]:
+def _start(
+    lab: Lab, admin: Cluster, belief: dict[str, str], progress: Progress
+) -> tuple[subprocess.Popen[bytes], Stage]:
     progress("starting the operator and the agents, each under its own identity")
     data = lab.directory / "data" / "interlock"
     data.mkdir(parents=True, exist_ok=True)
     token_file = data / "webhook-token"
     token_file.write_text(secrets.token_urlsafe(32))
     token_file.chmod(0o600)
-    health, webhook = _free_port(), _free_port()
+    health, webhook = free_port(), free_port()
     identities = {
         "operator": _identity(lab, admin, SYSTEM_NAMESPACE, OPERATOR_ACCOUNT),
         "agents": _identity(lab, admin, AGENTS_NAMESPACE, AGENTS_ACCOUNT),
@@ -146,7 +162,8 @@ def _start(lab: Lab, admin: Cluster, progress: Progress) -> tuple[subprocess.Pop
         "INTERLOCK_OPERATOR_ARCHIVE_URL": archive,
         "INTERLOCK_OPERATOR_PROMETHEUS_URL": lab.prometheus_url,
         "INTERLOCK_OPERATOR_HEALTH_PORT": str(health),
-        "INTERLOCK_OPERATOR_ALLOW_UNVETTED": "true",
+        "INTERLOCK_OPERATOR_SHOW_SECONDS": "3",
+        **belief,
         "INTERLOCK_AGENTS_KUBECONFIG": str(identities["agents"]),
         "INTERLOCK_AGENTS_DATABASE_URL": database,
         "INTERLOCK_AGENTS_PORT": str(webhook),
@@ -158,7 +175,7 @@ def _start(lab: Lab, admin: Cluster, progress: Progress) -> tuple[subprocess.Pop
     try:
         _await_ready(made, {"operator": health, "agents": webhook})
         progress("waiting until the API server counts what is asked for in the shop: a quota caps storms")
-        opt_in(admin, NAMESPACE, _quiet)
+        await_count(admin, NAMESPACE)
         lab.set_webhook(f"http://127.0.0.1:{webhook}/api/v1/alertmanager", token_file.read_text())
         _await_shop(lab)
     except BaseException:
@@ -232,12 +249,6 @@ def _end(household: subprocess.Popen[bytes] | None) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(household.pid, signal.SIGKILL)
         household.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tail(path: Path, lines: int = 12) -> list[str]:

@@ -2,14 +2,14 @@
 
 from interlock.agents.incidents import IncidentDetail
 from interlock.cli import decisions, screen
-from interlock.cli.cluster import Cluster
+from interlock.cli.cluster import Cluster, runbooks_path
 from interlock.cli.demo.narrator import Narrator
 from interlock.cli.demo.stage import APPROVER, ON_CALL, Stage
 from interlock.cli.demo.world import await_, firing, incident, proposal
 from interlock.cli.errors import CommandError
 from interlock.cli.executions import Seen, read_execution
 from interlock.cli.follow import follow
-from interlock.cli.incident import show_causes
+from interlock.cli.incident_view import show_causes
 from interlock.cli.journal_view import show_journal
 from interlock.cli.plan_view import show_plan
 from interlock.cli.runbooks import pinned
@@ -19,6 +19,8 @@ from interlock.lab.faults import change, find_fault, person
 from interlock.lab.shop import NAMESPACE
 
 FAULT = "crash-after-change"
+CURE = "rollback-deployment"
+"""The family that answers it."""
 
 
 def tell(stage: Stage, narrator: Narrator, *, yes: bool) -> bool:
@@ -96,6 +98,8 @@ def _request(stage: Stage, narrator: Narrator, approver: Cluster, found: Inciden
     spec = asked.execution.spec
     narrator.happens(f"RunbookExecution {asked.execution.key}")
     narrator.shows(f"runbook {spec.runbook.name} on {spec.target}, asked by {spec.requested_by}")
+    await_(stage, "the runbook's standing", lambda: approver.get(runbooks_path(spec.runbook.name)).get("status"))
+    _shows(stage, narrator, "get", "runbooks", spec.runbook.name)
     return asked
 
 
@@ -187,10 +191,14 @@ def _record(stage: Stage, narrator: Narrator, planned: Seen) -> None:
     narrator.chapter("The record")
     narrator.command(ON_CALL, f"kubectl interlock journal {planned.named}")
     show_journal(read_execution(stage.person(ON_CALL), planned.execution.name))
-    kubeconfig = stage.lab.client_certificate_kubeconfig(ON_CALL)
-    for words in (("get", "runbookexecutions", "-n", NAMESPACE), ("get", "deployments", "-n", NAMESPACE)):
-        narrator.command(ON_CALL, f"kubectl {' '.join(words)}")
-        narrator.shows(stage.kubectl(kubeconfig, *words).stdout.rstrip())
+    for kind in ("runbookexecutions", "deployments"):
+        _shows(stage, narrator, "get", kind, "-n", NAMESPACE)
+
+
+def _shows(stage: Stage, narrator: Narrator, *words: str) -> None:
+    """What kubectl says to whoever is on call."""
+    narrator.command(ON_CALL, f"kubectl {' '.join(words)}")
+    narrator.shows(stage.kubectl(stage.lab.client_certificate_kubeconfig(ON_CALL), *words).stdout.rstrip())
 
 
 def times(narrator: Narrator) -> None:

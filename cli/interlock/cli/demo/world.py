@@ -13,6 +13,7 @@ from interlock.cli.cluster import Cluster, executions_path
 from interlock.cli.demo.stage import Stage
 from interlock.cli.errors import CommandError
 from interlock.cli.executions import Seen, seen
+from interlock.lab import Lab
 from interlock.lab.shop import NAMESPACE
 
 LOOK_SECONDS = 0.25
@@ -24,6 +25,7 @@ class FiringAlert:
     """An alert as Alertmanager holds it."""
 
     name: str
+    namespace: str
     what: str
     summary: str
     since: datetime
@@ -36,7 +38,12 @@ class FiringAlert:
 
 def firing(stage: Stage) -> list[FiringAlert]:
     """The alerts that fire for the shop now, the oldest first."""
-    url = f"{stage.lab.alertmanager_url}/api/v2/alerts?active=true&filter=namespace%3D{NAMESPACE}"
+    return [alert for alert in firing_everywhere(stage.lab) if alert.namespace == NAMESPACE]
+
+
+def firing_everywhere(lab: Lab) -> list[FiringAlert]:
+    """The alerts that fire on the lab now, the oldest first."""
+    url = f"{lab.alertmanager_url}/api/v2/alerts?active=true"
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the lab's own Alertmanager
         alerts = [_alert(item) for item in json.load(answer)]
     return sorted(alerts, key=lambda alert: alert.since)
@@ -44,9 +51,10 @@ def firing(stage: Stage) -> list[FiringAlert]:
 
 def _alert(item: dict[str, Any]) -> FiringAlert:
     labels = item["labels"]
-    what = next((f"{key} {labels[key]}" for key in ("pod", "deployment", "job_name") if key in labels), NAMESPACE)
+    namespace = labels.get("namespace", "")
+    what = next((f"{key} {labels[key]}" for key in ("pod", "deployment", "job_name") if key in labels), namespace)
     since = datetime.fromisoformat(item["startsAt"])
-    return FiringAlert(labels["alertname"], what, item["annotations"].get("summary", ""), since)
+    return FiringAlert(labels["alertname"], namespace, what, item["annotations"].get("summary", ""), since)
 
 
 def incident(stage: Stage, identifier: str = "") -> IncidentDetail | None:

@@ -8,10 +8,10 @@ value with an expression is judged only then, once it is known.
 from collections.abc import Mapping
 
 from interlock.crds.actions.base import TEMPLATE, Arguments, EffectName, OnObject, is_structured
-from interlock.crds.actions.jobs import CreateJob
+from interlock.crds.actions.jobs import CreateJob, RecreateJob
 from interlock.crds.actions.looking import Assert, Manual, Wait
 from interlock.crds.actions.objects import Annotate, JsonOperation, JsonPatch, Label, Patch
-from interlock.crds.actions.pods import Cordon, DeletePod, Drain, EvictPod, Uncordon
+from interlock.crds.actions.pods import Cordon, DeletePod, Drain, EvictPod, RemoveTaint, Uncordon
 from interlock.crds.actions.workloads import (
     RolloutPause,
     RolloutRestart,
@@ -42,6 +42,8 @@ __all__ = [
     "Manual",
     "OnObject",
     "Patch",
+    "RecreateJob",
+    "RemoveTaint",
     "RolloutPause",
     "RolloutRestart",
     "RolloutResume",
@@ -69,8 +71,10 @@ ACTIONS: Mapping[str, type[Arguments]] = {
     "evictPod": EvictPod,
     "cordon": Cordon,
     "uncordon": Uncordon,
+    "removeTaint": RemoveTaint,
     "drain": Drain,
     "createJob": CreateJob,
+    "recreateJob": RecreateJob,
     "wait": Wait,
     "assert": Assert,
     "manual": Manual,

@@ -76,3 +76,21 @@ timeoutSeconds: 900
             if is_secret_name(name) or looks_secret(value):
                 raise ValueError(f"{name} looks like a secret; a Job of a runbook gets none")
         return env
+
+
+class RecreateJob(Arguments):
+    """Runs the target, a Job that has ended, once more: a Job cannot be changed."""
+
+    summary = "Creates a copy of the target, a Job that has ended, and waits until it has completed."
+    example = """
+name: again
+action: recreateJob
+timeoutSeconds: 3600
+"""
+    notes = (
+        "The copy is named after the Job and the execution; its annotation interlock.dev/copy-of says whose it is. It"
+        " gets no token of the API server, which lets no family but recreate-job create it, and refuses one with"
+        " Secrets, another account, privileges or access to its host. Its deadline is the step's timeout."
+    )
+    effect = "create"
+    yields = ("job", "logs")

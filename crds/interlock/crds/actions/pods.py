@@ -66,6 +66,32 @@ action: uncordon
 """
 
 
+TaintKey = Annotated[
+    str,
+    StringConstraints(
+        max_length=317,
+        pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+
+
+class RemoveTaint(Arguments):
+    """Lets pods that do not tolerate it onto the target, a Node."""
+
+    summary = "Removes the taints of one key from the target, a Node."
+    example = """
+name: untaint
+action: removeTaint
+with:
+  key: ${parameters.key}
+"""
+    notes = (
+        "A taint that drives pods away (NoExecute), one of Kubernetes' own and one of an autoscaler stay: the API"
+        " server refuses their removal, and lets no family but remove-taint remove any."
+    )
+    key: TaintKey = Field(description="Key of the taints, whatever their value and effect.")
+
+
 class Drain(Arguments):
     """Evicts all pods of the target, a Node."""
 

@@ -29,16 +29,31 @@ with:
 
 
 class RolloutUndo(OnObject):
-    """Puts a Deployment back to the pod template of an existing revision."""
+    """Puts a workload back to the pod template of an existing revision, or one part of it."""
 
-    summary = "Puts a Deployment's pod template back to that of an existing revision."
+    summary = "Puts a workload's pod template, or one part of it, back to that of an existing revision."
     example = """
 name: roll-back
 action: rolloutUndo
 """
-    to_revision: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        default=0, description="The revision; 0 for the last one before the current whose template differs."
+    notes = (
+        "Revisions are the ReplicaSets of a Deployment, the ControllerRevisions of a StatefulSet or DaemonSet. Which"
+        " claims a volume has may be changed only by families that the API server's policy lists."
     )
+    to_revision: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        default=0, description="The revision; 0 for the last one before the current in which this differs."
+    )
+    part: Literal["template", "probes", "claims"] = Field(
+        default="template",
+        description="What is put back: the whole template, the probes of `container`, or the claims of its volumes.",
+    )
+    container: Name | None = Field(default=None, description="Whose probes; it must exist in both revisions.")
+
+    @model_validator(mode="after")
+    def _probes_of_one(self) -> Self:
+        if (self.part == "probes") != (self.container is not None):
+            raise ValueError("container and part: probes belong together")
+        return self
 
 
 class RolloutRestart(OnObject):

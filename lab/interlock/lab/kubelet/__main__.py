@@ -8,8 +8,9 @@ from aiohttp import web
 
 from interlock.lab.kubelet.client import ApiClient
 from interlock.lab.kubelet.images import ImageTable
-from interlock.lab.kubelet.log_server import log_application, server_context
+from interlock.lab.kubelet.log_server import add_logs, server_context
 from interlock.lab.kubelet.shell import Kubelet
+from interlock.lab.kubelet.usage import add_usage
 
 
 def main() -> None:
@@ -23,8 +24,12 @@ def main() -> None:
 
 async def _run(arguments: argparse.Namespace) -> None:
     async with ApiClient(arguments.kubeconfig) as client:
-        kubelet = Kubelet(client, ImageTable.load(arguments.images))
-        runner = web.AppRunner(log_application(kubelet), access_log=None)
+        images = ImageTable.load(arguments.images)
+        kubelet = Kubelet(client, images)
+        application = web.Application()
+        add_usage(application, kubelet, images)
+        add_logs(application, kubelet)
+        runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         tls = server_context(arguments.certificate, arguments.key, arguments.client_ca)
         await web.TCPSite(runner, "127.0.0.1", arguments.port, ssl_context=tls).start()

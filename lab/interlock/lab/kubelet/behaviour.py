@@ -3,7 +3,7 @@
 import re
 
 from interlock.lab.kubelet.history import Ending
-from interlock.lab.kubelet.images import GENERIC, Image, quantity
+from interlock.lab.kubelet.images import GENERIC, Image, millicores, quantity
 from interlock.lab.kubelet.pods import Container
 
 OOM_SECONDS = 1.0
@@ -21,7 +21,16 @@ def program(image: Image, container: Container, *, stays: bool) -> Image:
         return _shell(words[-1], stays=stays)
     if image == GENERIC and not stays:
         return Image(completes=TASK_SECONDS)
-    return image
+    return _throttled(image, container)
+
+
+def _throttled(image: Image, container: Container) -> Image:
+    """The program under its processor limit: what it needs is spread over so many more periods."""
+    limit = container.resources.limits.get("cpu")
+    if limit is None or not image.cpu or millicores(limit) >= image.cpu:
+        return image
+    times = image.cpu / max(1, millicores(limit))
+    return image.model_copy(update={"starts_in": image.starts_in * times, "answers_in": image.answers_in * times})
 
 
 def ending(image: Image, container: Container, variables: set[str]) -> Ending | None:
@@ -34,6 +43,8 @@ def ending(image: Image, container: Container, variables: set[str]) -> Ending | 
     limit = container.resources.limits.get("memory")
     if limit is not None and quantity(limit) < image.working_set:
         return Ending(OOM_SECONDS, "OOMKilled", 137)
+    if limit is not None and image.grows:
+        return Ending((quantity(limit) - image.working_set) / image.grows, "OOMKilled", 137)
     if image.completes is not None:
         return Ending(image.completes, "Completed", 0)
     return None

@@ -4,7 +4,7 @@ Mirrors kubelet's syncPod, image manager and doBackOff; only the times of the ba
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from interlock.lab.kubelet import probes
 from interlock.lab.kubelet.behaviour import ending, program
@@ -19,9 +19,10 @@ from interlock.lab.kubelet.history import (
     Terminated,
     Waiting,
 )
-from interlock.lab.kubelet.images import Image, ImageTable, PullFailure
+from interlock.lab.kubelet.images import Image, ImageTable, PullFailure, unauthorized
+from interlock.lab.kubelet.network import Network
 from interlock.lab.kubelet.pods import Container, Pod, Probe
-from interlock.lab.kubelet.references import References, environment, missing_variable
+from interlock.lab.kubelet.references import References, environment, may_pull, missing_variable, settings_read
 
 BACK_OFF_SECONDS = 2.0
 BACK_OFF_LIMIT_SECONDS = 20.0
@@ -29,6 +30,7 @@ FORGIVEN_AFTER_SECONDS = 2 * BACK_OFF_LIMIT_SECONDS
 RETRY_SECONDS = 2.0
 PULL_SHOWN_SECONDS = 1.0
 SIGTERM_EXIT = 143
+HTTP_UNAVAILABLE = 503
 STILLBORN_SECONDS = 3.0
 """A program that ends with an error this soon never comes to listen."""
 CREATING = "ContainerCreating"
@@ -41,6 +43,7 @@ class World:
 
     images: ImageTable
     references: References
+    network: Network = field(default_factory=Network)
 
 
 class ContainerSync:
@@ -79,6 +82,8 @@ class ContainerSync:
         if state.reason == "CrashLoopBackOff" and self._now < state.retry_at:
             return history
         image = self._world.images.find(self._container.image)
+        if not isinstance(image, PullFailure) and image.private and history.last is None:
+            image = image if may_pull(self._pod, self._world.references) else unauthorized(self._container.image)
         if isinstance(image, PullFailure):
             return self._pull_failed(history, state, image)
         problem = missing_variable(self._container, self._pod.metadata.namespace, self._world.references)
@@ -135,7 +140,11 @@ class ContainerSync:
             chatter=running.chatter.lines,
             chatter_every=running.chatter.every,
             ending=ending(running, self._container, variables),
+            settings=self._settings(),
         )
+
+    def _settings(self) -> frozenset[tuple[str, tuple[str, str], str]]:
+        return settings_read(self._container, self._pod.metadata.namespace, self._world.references)
 
     # Running
 
@@ -163,9 +172,17 @@ class ContainerSync:
         if run.ending is not None and run.ending.exit_code and run.ending.after <= STILLBORN_SECONDS:
             running = running.model_copy(update={"listens": ()})
         problem = probes.failure(probe, self._container, running, self._pod_ip, self._now - run.started)
+        if problem is None and running.keeps_settings and run.settings != self._settings():
+            problem = probes.status_words(HTTP_UNAVAILABLE)
+        if problem is None and kind == "readiness" and not self._reaches_all(running):
+            problem = probes.status_words(HTTP_UNAVAILABLE)
         if problem is not None:
             self._say("Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {problem}")
         return problem is not None
+
+    def _reaches_all(self, running: Image) -> bool:
+        meta = self._pod.metadata
+        return all(self._world.network.reaches(meta.namespace, meta.labels, address) for address in running.calls)
 
     def _probed(self, history: ContainerHistory, run: Run, kind: ProbeKind, result: ProbeHistory) -> ContainerHistory:
         history = replace(history, probes={**history.probes, kind: result})

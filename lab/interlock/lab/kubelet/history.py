@@ -28,6 +28,8 @@ class Run:
     chatter_every: float = 0.0
     ending: Ending | None = None
     finished: float | None = None
+    settings: frozenset[tuple[str, tuple[str, str], str]] = frozenset()
+    """Where its variables came from: kind, name and version of each object."""
 
 
 @dataclass(frozen=True)

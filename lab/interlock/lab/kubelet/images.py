@@ -30,7 +30,14 @@ def seconds(text: str | float) -> float:
     return float(str(text).removesuffix("s"))
 
 
+def millicores(text: str | float) -> int:
+    """Thousandths of a processor of a quantity such as 250m or 1.5; raises ValueError for what is none."""
+    amount = str(text)
+    return int(amount.removesuffix("m")) if amount.endswith("m") else round(float(amount) * 1000)
+
+
 Bytes = Annotated[int, BeforeValidator(quantity)]
+Millicores = Annotated[int, BeforeValidator(millicores)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
 
 
@@ -78,6 +85,20 @@ class Image(_Model):
     """Time until it listens."""
     working_set: Bytes = 0
     """Memory that it needs, bytes."""
+    grows: Bytes = 0
+    """Memory that it takes and never gives back, bytes per second."""
+    cpu: Millicores = 0
+    """Processor time that it needs; with a limit below, it starts and answers as much more slowly."""
+    load: Millicores = 0
+    """Processor time that the callers of all its pods ask for together; ready pods share it."""
+    answers_in: Seconds = 0.05
+    """Time until it answers over HTTP."""
+    private: bool = False
+    """Is pulled only with one of the pod's pull secrets."""
+    keeps_settings: bool = False
+    """Reads what its variables refer to when it starts, and fails its probes once that has changed."""
+    calls: tuple[str, ...] = ()
+    """Services of its namespace, `name:port`, without which it is not ready."""
     requires: dict[str, Requirement] = {}
     log: tuple[str, ...] = ()
     chatter: Chatter = Chatter()
@@ -146,6 +167,17 @@ def _not_found(full: str) -> str:
     return (
         f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
         f'failed to resolve reference "{full}": {full}: not found'
+    )
+
+
+def unauthorized(reference: str) -> PullFailure:
+    """What the container runtime says of an image that it may not pull."""
+    repository, tag = split_reference(reference)
+    full, (host, _, path) = f"{repository}:{tag}", repository.partition("/")
+    return PullFailure(
+        f'rpc error: code = Unknown desc = failed to pull and unpack image "{full}": '
+        f'failed to resolve reference "{full}": unexpected status from HEAD request to '
+        f"https://{host}/v2/{path}/manifests/{tag}: 401 Unauthorized"
     )
 
 

@@ -13,8 +13,8 @@ from interlock.lab.kubelet.log import LogOptions, lines, render
 from interlock.lab.kubelet.shell import Kubelet
 
 
-def log_application(kubelet: Kubelet) -> web.Application:
-    """Answers /containerLogs; whatever else a kubelet can do, this one says that it cannot."""
+def add_logs(application: web.Application, kubelet: Kubelet) -> None:
+    """Answers /containerLogs; whatever else a kubelet can do, this one says that it cannot: add it last."""
 
     async def container_logs(request: web.Request) -> web.Response:
         found = _run(kubelet, request.match_info, previous=request.query.get("previous") == "true")
@@ -26,10 +26,8 @@ def log_application(kubelet: Kubelet) -> web.Application:
     async def unsupported(_: web.Request) -> web.Response:
         return web.Response(status=501, text="the lab's nodes run no containers: only logs can be read")
 
-    application = web.Application()
     application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", container_logs)
     application.router.add_route("*", "/{rest:.*}", unsupported)
-    return application
 
 
 def server_context(certificate: Path, key: Path, client_ca: Path) -> ssl.SSLContext:

@@ -150,6 +150,7 @@ class PodSpec(_Model):
     init_containers: tuple[Container, ...] = ()
     restart_policy: Literal["Always", "OnFailure", "Never"] = "Always"
     volumes: tuple[Volume, ...] = ()
+    image_pull_secrets: tuple[ObjectSelector, ...] = ()
     node_name: str = ""
 
 
@@ -160,6 +161,7 @@ class Metadata(_Model):
     namespace: str
     uid: str
     generation: int = 0
+    labels: dict[str, str] = {}
     deletion_timestamp: str | None = None
 
 

@@ -42,18 +42,27 @@ def judge(probe: Probe, history: ProbeHistory, failed: bool, now: float) -> Prob
 def failure(probe: Probe, container: Container, image: Image, pod_ip: str, elapsed: float) -> str | None:
     """Why the probe fails now, in the prober's words; None when it succeeds."""
     if probe.http_get is not None:
-        return _http(probe.http_get, container, image, pod_ip, elapsed)
+        return _http(probe.http_get, container, image, pod_ip, elapsed, patience=probe.timeout_seconds)
     check = probe.tcp_socket or probe.grpc
     return _port(check, container, image, pod_ip, elapsed) if check is not None else None
 
 
-def _http(get: HttpGet, container: Container, image: Image, pod_ip: str, elapsed: float) -> str | None:
+def _http(
+    get: HttpGet, container: Container, image: Image, pod_ip: str, elapsed: float, *, patience: float
+) -> str | None:
     path = get.path if get.path.startswith("/") else f"/{get.path}"
     refused = _port(PortCheck(port=get.port), container, image, pod_ip, elapsed)
+    if refused is None and image.answers_in > patience:
+        refused = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
     if refused is not None:
         return f'Get "{get.scheme.lower()}://{pod_ip}:{container.port(get.port)}{path}": {refused}'
     status = _status(image, path, container.port(get.port))
-    return None if status in SUCCESS_STATUS else f"HTTP probe failed with statuscode: {status}"
+    return None if status in SUCCESS_STATUS else status_words(status)
+
+
+def status_words(status: int) -> str:
+    """What the prober says of an answer that is no success."""
+    return f"HTTP probe failed with statuscode: {status}"
 
 
 def _port(check: PortCheck, container: Container, image: Image, pod_ip: str, elapsed: float) -> str | None:

@@ -14,6 +14,8 @@ class References:
 
     secrets: dict[Name, frozenset[str]] = field(default_factory=dict)
     config_maps: dict[Name, frozenset[str]] = field(default_factory=dict)
+    versions: dict[tuple[str, Name], str] = field(default_factory=dict)
+    """The resourceVersion of each, by kind and name."""
 
 
 def environment(container: Container, namespace: str, references: References) -> set[str]:
@@ -25,6 +27,19 @@ def environment(container: Container, namespace: str, references: References) ->
     return names
 
 
+def settings_read(container: Container, namespace: str, references: References) -> frozenset[tuple[str, Name, str]]:
+    """Which Secrets and ConfigMaps the variables come from, and in which version they are there now."""
+    named = [("Secret", source.secret_ref) for source in container.env_from]
+    named += [("ConfigMap", source.config_map_ref) for source in container.env_from]
+    found = {(kind, (namespace, selector.name)) for kind, selector in named if selector is not None}
+    for variable in container.env:
+        if variable.value_from and (key := variable.value_from.secret_key_ref):
+            found.add(("Secret", (namespace, key.name)))
+        if variable.value_from and (key := variable.value_from.config_map_key_ref):
+            found.add(("ConfigMap", (namespace, key.name)))
+    return frozenset((kind, name, references.versions.get((kind, name), "")) for kind, name in found)
+
+
 def missing_variable(container: Container, namespace: str, references: References) -> str | None:
     """What the first unresolvable variable lacks (kubelet's makeEnvironmentVariables), None when all resolve."""
     problems = (
@@ -32,6 +47,12 @@ def missing_variable(container: Container, namespace: str, references: Reference
         *(_missing_key(variable, namespace, references) for variable in container.env),
     )
     return next((problem for problem in problems if problem), None)
+
+
+def may_pull(pod: Pod, references: References) -> bool:
+    """Whether one of the pod's pull secrets exists and is one."""
+    named = (references.secrets.get((pod.metadata.namespace, s.name)) for s in pod.spec.image_pull_secrets)
+    return any(keys is not None and ".dockerconfigjson" in keys for keys in named)
 
 
 def missing_volumes(pod: Pod, references: References) -> Iterator[str]:

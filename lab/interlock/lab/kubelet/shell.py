@@ -1,17 +1,21 @@
 """Watches what a kubelet watches (pods, what they refer to, nodes) and keeps one worker per pod."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from interlock.lab.kubelet.client import ApiClient, Change
 from interlock.lab.kubelet.container import World
 from interlock.lab.kubelet.images import ImageTable
+from interlock.lab.kubelet.network import Network
+from interlock.lab.kubelet.pods import Pod
 from interlock.lab.kubelet.references import References
 from interlock.lab.kubelet.worker import PodWorker
 
 Json = dict[str, Any]
-SYNCHRONIZE = ("/api/v1/secrets", "/api/v1/configmaps", "/api/v1/nodes")
+POLICIES, SERVICES = "/apis/networking.k8s.io/v1/networkpolicies", "/api/v1/services"
+SYNCHRONIZE = ("/api/v1/secrets", "/api/v1/configmaps", "/api/v1/nodes", POLICIES, SERVICES)
 
 
 class Kubelet:
@@ -20,7 +24,8 @@ class Kubelet:
     def __init__(self, client: ApiClient, images: ImageTable) -> None:
         self._client = client
         self._references = References()
-        self._world = World(images, self._references)
+        self._network = Network()
+        self._world = World(images, self._references, self._network)
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._nodes: dict[str, bool] = {}
@@ -35,12 +40,18 @@ class Kubelet:
         )
         return next(named, None)
 
+    def pods(self, namespace: str) -> Iterator[Pod]:
+        """The pods of a namespace that are on a node."""
+        yield from (w.pod for w in list(self._workers.values()) if w.pod.metadata.namespace == namespace)
+
     async def run(self) -> None:
         """Watches for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow("/api/v1/secrets", self._on_secret))
             group.create_task(self._follow("/api/v1/configmaps", self._on_config_map))
             group.create_task(self._follow("/api/v1/nodes", self._on_node))
+            group.create_task(self._follow(POLICIES, partial(_keep, self._network.policies)))
+            group.create_task(self._follow(SERVICES, partial(_keep, self._network.services)))
             for event in self._synchronized.values():
                 await event.wait()
             group.create_task(self._follow("/api/v1/pods", self._on_pod))
@@ -54,19 +65,21 @@ class Kubelet:
                 handle(change)
 
     def _on_secret(self, change: Change) -> None:
-        self._on_reference(change, self._references.secrets)
+        self._on_reference("Secret", change, self._references.secrets)
 
     def _on_config_map(self, change: Change) -> None:
-        self._on_reference(change, self._references.config_maps)
+        self._on_reference("ConfigMap", change, self._references.config_maps)
 
-    def _on_reference(self, change: Change, objects: dict[tuple[str, str], frozenset[str]]) -> None:
+    def _on_reference(self, kind: str, change: Change, objects: dict[tuple[str, str], frozenset[str]]) -> None:
         metadata = change.item["metadata"]
         name = metadata["namespace"], metadata["name"]
         if change.kind == "gone":
             objects.pop(name, None)
+            self._references.versions.pop((kind, name), None)
         else:
             keys = (change.item.get("data") or {}).keys() | (change.item.get("binaryData") or {}).keys()
             objects[name] = frozenset(keys)
+            self._references.versions[kind, name] = metadata["resourceVersion"]
         for worker in self._workers.values():
             if worker.pod.metadata.namespace == metadata["namespace"]:
                 worker.wake()
@@ -81,7 +94,9 @@ class Kubelet:
                 worker.wake()
 
     def _on_pod(self, change: Change) -> None:
-        uid = change.item["metadata"]["uid"]
+        meta = change.item["metadata"]
+        uid = meta["uid"]
+        self._network.pods[uid] = meta["namespace"], meta.get("labels") or {}
         if change.kind == "gone":
             self._forget(uid)
         elif uid in self._workers:
@@ -98,10 +113,21 @@ class Kubelet:
         self._tasks[uid] = task
 
     def _forget(self, uid: str) -> None:
+        self._network.pods.pop(uid, None)
         self._workers.pop(uid, None)
         task = self._tasks.pop(uid, None)
         if task is not None:
             task.cancel()
+
+
+def _keep(specs: dict[tuple[str, str], Json], change: Change) -> None:
+    """Probes ask again by themselves, so nobody needs to be woken."""
+    metadata = change.item["metadata"]
+    name = metadata["namespace"], metadata["name"]
+    if change.kind == "gone":
+        specs.pop(name, None)
+    else:
+        specs[name] = change.item.get("spec") or {}
 
 
 def _report(task: "asyncio.Task[None]") -> None:

@@ -1,5 +1,6 @@
 """A small shop to try things on: a handful of services with probes, limits and settings, as a team would run them."""
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 from interlock.lab.kubectl import Kubectl
@@ -14,11 +15,20 @@ def deploy_shop(kubectl: Kubectl, namespace: str = NAMESPACE, *, wait: bool = Tr
 
     A namespace of another name than the shop's own must exist. Raises LabError with kubectl's words.
     """
-    with as_file(files("interlock.lab.shop")) as folder:
-        if namespace == NAMESPACE:
+    if namespace == NAMESPACE:
+        with as_file(files("interlock.lab.shop")) as folder:
             kubectl.run("apply", "-f", str(folder / "namespace.yaml"))
-        manifests = [f"--filename={folder / name}.yaml" for name in (*DEPLOYMENTS, "report", "settings")]
+    deploy_parts(kubectl, namespace, (*DEPLOYMENTS, "report"), wait=wait)
+
+
+def deploy_parts(kubectl: Kubectl, namespace: str, parts: Sequence[str], *, wait: bool = True) -> None:
+    """Applies these parts of the shop, with its settings; waits for those that are Deployments.
+
+    Raises LabError with kubectl's words.
+    """
+    with as_file(files("interlock.lab.shop")) as folder:
+        manifests = [f"--filename={folder / name}.yaml" for name in (*parts, "settings")]
         kubectl.run("apply", "--namespace", namespace, *manifests)
-    if wait:
-        targets = [f"deployment/{name}" for name in DEPLOYMENTS]
+    targets = [f"deployment/{name}" for name in parts if name in DEPLOYMENTS]
+    if wait and targets:
         kubectl.run("wait", "-n", namespace, "--for=condition=Available", f"--timeout={READY_SECONDS}s", *targets)

@@ -13,8 +13,9 @@ from interlock.operator.actions.jobs import CreateJob, Creation
 from interlock.operator.actions.looking import Assert, Manual, Wait
 from interlock.operator.actions.patch import Annotate, JsonPatch, Label, Patch
 from interlock.operator.actions.pods import DeletePod, Drain, Eviction, EvictPod
+from interlock.operator.actions.recreation import RecreateJob
 from interlock.operator.actions.rollout import RolloutPause, RolloutRestart, RolloutResume, RolloutUndo
-from interlock.operator.actions.workload import Cordon, Scale, SetImage, SetResources, Uncordon
+from interlock.operator.actions.workload import Cordon, RemoveTaint, Scale, SetImage, SetResources, Uncordon
 from interlock.operator.actions.writing import Patching
 
 ACTIONS: Mapping[str, Action] = {
@@ -33,8 +34,10 @@ ACTIONS: Mapping[str, Action] = {
     "evictPod": EvictPod(),
     "cordon": Cordon(),
     "uncordon": Uncordon(),
+    "removeTaint": RemoveTaint(),
     "drain": Drain(),
     "createJob": CreateJob(),
+    "recreateJob": RecreateJob(),
     "wait": Wait(),
     "assert": Assert(),
     "manual": Manual(),

@@ -5,7 +5,7 @@ which knows how to be applied once, probed afterwards and undone, from nothing b
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -22,6 +22,14 @@ class ActionRefused(Exception):
     """The action cannot be carried out on this object; the message says why and what would help."""
 
 
+DemandOn = Callable[[], Awaitable[None]]
+"""Raises Stopped where a stop switch has been pulled since the effect began."""
+
+
+async def always_on() -> None:
+    """There is no switch."""
+
+
 @dataclass(frozen=True)
 class Means:
     """With what actions look and act."""
@@ -34,6 +42,7 @@ class Means:
     key: bytes
     """Makes the digests that stand for hidden values."""
     guard: Guard
+    demand_on: DemandOn = always_on
 
     async def acting_as(self, execution: RunbookExecution) -> Api:
         """The runner's API, right before an effect.
@@ -48,6 +57,16 @@ class Means:
             raise ActionRefused(str(missing)) from missing
         self.guard()
         return runner.api
+
+    async def demand_leave(self) -> None:
+        """Right before each further write of an effect that is more than one.
+
+        Raises:
+            NotLeader: somebody else may lead by now.
+            Stopped: a stop switch has been pulled meanwhile.
+        """
+        await self.demand_on()
+        self.guard()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The action that creates a Job, and the creation itself: once, by a name that only this step of this execution has."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,8 +12,9 @@ from interlock.crds.names import EXECUTION_UID_LABEL, LAST_STEP_ANNOTATION
 from interlock.crds.redact import safe_message
 from interlock.operator.actions.base import Action, ActionRefused, Effect, Means, Turn, only_known
 from interlock.operator.actions.deletion import deletion_intent
-from interlock.operator.api import ApiError, Conflict, Object
+from interlock.operator.api import Object
 from interlock.operator.changes import UndoConflict, show
+from interlock.operator.errors import ApiError, Conflict
 from interlock.operator.prepared import (
     Acted,
     Intent,
@@ -41,24 +42,35 @@ class CreateJob(Action):
     async def plan(self, means: Means, turn: Turn) -> Prepared:
         """The whole Job, by the API server's own dry run."""
         only_known(turn)
-        execution, node = turn.subject.execution, turn.node
+        execution = turn.subject.execution
         if execution.spec.target.namespace is None:
             raise ActionRefused("a Job needs a namespace, and a cluster-scoped target has none")
         job = _job(contract.CreateJob.parse(turn.arguments), turn)
-        path = await means.api.path("batch/v1", "Job", execution.spec.target.namespace)
-        runner = await means.runners.runner(execution)
-        try:
-            await runner.api.create(path, job, dry_run=True)
-        except Conflict as exists:
-            raise ActionRefused(str(exists)) from exists
-        intent: dict[str, JsonValue] = {
-            "writes": True,
-            "effect": "create",
-            "object": place_of(job),
-            "credential": runner.credential,
-        }
-        changes = [Change(path=where, after=show(("value",), value, means.key)) for where, value in _shown(job)]
-        return Prepared(planned_step(node, changes=changes, note=node.step.description), intent, path, job)
+        return await creating(means, turn, job, _shown(job))
+
+
+async def creating(means: Means, turn: Turn, job: Object, chosen: Sequence[tuple[str, JsonValue]]) -> Prepared:
+    """A Job that would be created, of which the plan shows what was chosen.
+
+    Raises:
+        ActionRefused: there is one of that name.
+        ApiError: the API server refuses it.
+    """
+    execution, node = turn.subject.execution, turn.node
+    path = await means.api.path("batch/v1", "Job", execution.spec.target.namespace)
+    runner = await means.runners.runner(execution)
+    try:
+        await runner.api.create(path, job, dry_run=True)
+    except Conflict as exists:
+        raise ActionRefused(str(exists)) from exists
+    intent: dict[str, JsonValue] = {
+        "writes": True,
+        "effect": "create",
+        "object": place_of(job),
+        "credential": runner.credential,
+    }
+    changes = [Change(path=where, after=show(("value",), value, means.key)) for where, value in chosen]
+    return Prepared(planned_step(node, changes=changes, note=node.step.description), intent, path, job)
 
 
 def job_name(execution: RunbookExecution, step: str) -> str:
@@ -180,7 +192,8 @@ async def _log(means: Means, execution: RunbookExecution, job: Object) -> str:
         youngest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
         path = await means.api.path("v1", "Pod", namespace, youngest["metadata"]["name"], "log")
         runner = await means.runners.runner(execution)
-        return tail(await runner.api.text(path, {"container": _CONTAINER, "tailLines": str(_LOG_LINES)}))
+        container = youngest["spec"]["containers"][0]["name"]
+        return tail(await runner.api.text(path, {"container": container, "tailLines": str(_LOG_LINES)}))
     except (ApiError, NoRunner) as error:
         return tail(f"(no log: {error})")
 

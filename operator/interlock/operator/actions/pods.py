@@ -14,11 +14,12 @@ from pydantic import JsonValue
 from interlock.crds import actions as contract
 from interlock.crds.digest import canonical
 from interlock.crds.execution import Change, RunbookExecution
-from interlock.operator.actions.base import Action, ActionRefused, Effect, Means, Turn, only_known
+from interlock.operator.actions.base import Action, ActionRefused, DemandOn, Effect, Means, Turn, always_on, only_known
 from interlock.operator.actions.deletion import delete, deletion_intent
 from interlock.operator.actions.workload import demand_node
 from interlock.operator.actions.writing import INTENT_BYTES
-from interlock.operator.api import Api, ApiError, Blocked, Conflict, NotFound, Object
+from interlock.operator.api import Api, Object
+from interlock.operator.errors import ApiError, Blocked, Conflict, NotFound
 from interlock.operator.prepared import (
     Acted,
     Intent,
@@ -161,7 +162,7 @@ class Eviction(Effect):
         """Evicts all that are left; waits while a budget keeps some."""
         pods = _pods(ready.intent)
         runner = await means.acting_as(execution)
-        blocked = await _evict_all(runner, pods, guard=means.guard)
+        blocked = await _evict_all(runner, pods, before_each=means.demand_leave)
         if blocked:
             return Waiting(f"evicted {len(pods) - len(blocked)} of {len(pods)}; {'; '.join(blocked)}"[:1000])
         return Acted({"evicted": len(pods)})
@@ -193,17 +194,18 @@ async def _present(api: Api, pods: Mapping[str, str]) -> list[Object]:
 
 
 async def _evict_all(
-    api: Api, pods: Mapping[str, str], *, guard: Callable[[], object] = lambda: None, dry_run: bool = False
+    api: Api, pods: Mapping[str, str], *, before_each: DemandOn = always_on, dry_run: bool = False
 ) -> list[str]:
     """Why pods are still there, each in a sentence; none if all have been evicted or are gone.
 
     Raises:
+        Stopped: the rest may not be evicted now.
         ActionRefused: the API server evicts no pod that two budgets select.
         ApiError: see its subclasses.
     """
     blocked = []
     for name, uid in pods.items():
-        guard()
+        await before_each()
         if reason := await _evict(api, name, uid, dry_run=dry_run):
             blocked.append(f"{name} waits: {reason}")
     return blocked

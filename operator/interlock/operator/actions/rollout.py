@@ -8,53 +8,96 @@ from interlock.crds import actions as contract
 from interlock.operator.actions.base import ActionRefused
 from interlock.operator.actions.patch import merged
 from interlock.operator.actions.writing import Scene, Wanted, Write
-from interlock.operator.look import revision_number
+from interlock.operator.around import WORKLOADS, revision_number
 
 _HASH_LABEL = "pod-template-hash"
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
 class RolloutUndo(Write):
-    """The pod template of an existing revision, exactly."""
+    """The pod template of an existing revision, exactly, or one part of it."""
 
     needs = frozenset({"revisions"})
 
     def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
-        """The Deployment with that revision's template.
+        """The workload with what that revision had.
 
         Raises:
-            ActionRefused: it is no Deployment, it is paused, or there is no such revision.
+            ActionRefused: it has no revisions, it is paused, or there is no such revision.
         """
         parsed = contract.RolloutUndo.parse(arguments)
-        _demand_deployment(scene.live, "rolloutUndo")
+        if scene.live.get("kind") not in WORKLOADS:
+            raise ActionRefused(f"rolloutUndo is for {', '.join(WORKLOADS)}, not for a {scene.live.get('kind')}")
         if scene.live["spec"].get("paused"):
             raise ActionRefused("the Deployment is paused: resume it, or nothing would be rolled out")
-        revisions = scene.variables["revisions"]
-        chosen = _revision(parsed.to_revision, scene.live, revisions if isinstance(revisions, list) else [])
+        listed = scene.variables["revisions"]
+        revisions = listed if isinstance(listed, list) else []
+        chosen, template = _chosen(parsed, template_of(scene.live), revisions)
         body = copy.deepcopy(dict(scene.live))
-        body["spec"]["template"] = _template(chosen)
-        number = revision_number(chosen)
-        return Wanted(body, _origin(scene.live, revisions), f"to revision {number}")
+        kept = {} if parsed.part == "template" else body["spec"]["template"]
+        body["spec"]["template"] = {**template, **{key: kept[key] for key in kept if key != "spec"}}
+        note = f"to revision {revision_number(chosen)}"
+        return Wanted(body, _origin(scene.live, revisions), _reference(chosen), note)
 
 
-def _revision(wanted: int, live: Mapping[str, Any], revisions: list[Any]) -> Mapping[str, Any]:
-    current = _template(live)
+def _chosen(
+    parsed: contract.RolloutUndo, current: Mapping[str, Any], revisions: list[Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The revision to go back to, and the template that follows from it."""
     known = ", ".join(str(revision_number(r)) for r in revisions) or "none"
-    if wanted:
-        found = next((r for r in revisions if revision_number(r) == wanted), None)
+    if parsed.to_revision:
+        found = next((r for r in revisions if revision_number(r) == parsed.to_revision), None)
         if found is None:
-            raise ActionRefused(f"revision {wanted} does not exist; existing ones are {known}")
-        if _template(found) == current:
-            raise ActionRefused(f"revision {wanted} is the one that runs already")
-        return dict(found)
-    older = [r for r in revisions if _template(r) != current]
-    if not older:
-        raise ActionRefused(f"there is no other revision to go back to; existing ones are {known}")
-    return dict(older[0])
+            raise ActionRefused(f"revision {parsed.to_revision} does not exist; existing ones are {known}")
+        template = _with(parsed, current, template_of(found))
+        if template == current:
+            raise ActionRefused(f"revision {parsed.to_revision} has what runs already")
+        return dict(found), template
+    for revision in revisions:
+        template = _with(parsed, current, template_of(revision))
+        if template != current:
+            return dict(revision), template
+    raise ActionRefused(f"there is no other revision to go back to; existing ones are {known}")
 
 
-def _template(owner: Mapping[str, Any]) -> dict[str, Any]:
-    template: dict[str, Any] = copy.deepcopy(owner["spec"]["template"])
+def _with(parsed: contract.RolloutUndo, current: Mapping[str, Any], older: dict[str, Any]) -> dict[str, Any]:
+    """The current template with what is to be put back from the older one."""
+    if parsed.part == "template":
+        return older
+    template: dict[str, Any] = copy.deepcopy(dict(current))
+    if parsed.part == "claims":
+        _put_claims_back(template["spec"], older["spec"])
+    else:
+        _put_probes_back(template["spec"], older["spec"], parsed.container or "")
+    return template
+
+
+def _put_probes_back(spec: dict[str, Any], older: Mapping[str, Any], name: str) -> None:
+    mine, its = ({c["name"]: c for c in pod["containers"]}.get(name) for pod in (spec, older))
+    if mine is None:
+        raise ActionRefused(f"container {name} does not exist")
+    if its is None:
+        return  # then nothing differs, and the revision is not chosen
+    for probe in _PROBES:
+        if probe in its:
+            mine[probe] = its[probe]
+        else:
+            mine.pop(probe, None)
+
+
+def _put_claims_back(spec: dict[str, Any], older: Mapping[str, Any]) -> None:
+    claims = {v["name"]: v["persistentVolumeClaim"] for v in older.get("volumes") or () if "persistentVolumeClaim" in v}
+    for volume in spec.get("volumes") or ():
+        if "persistentVolumeClaim" in volume and volume["name"] in claims:
+            volume["persistentVolumeClaim"]["claimName"] = claims[volume["name"]]["claimName"]
+
+
+def template_of(owner: Mapping[str, Any]) -> dict[str, Any]:
+    """The pod template of a workload or of one of its revisions, without what a controller adds to it."""
+    holder = owner["data"] if owner.get("kind") == "ControllerRevision" else owner
+    template: dict[str, Any] = copy.deepcopy(holder["spec"]["template"])
+    template.pop("$patch", None)
     labels = (template.get("metadata") or {}).get("labels") or {}
     labels.pop(_HASH_LABEL, None)
     (template.get("metadata") or {}).pop("creationTimestamp", None)
@@ -62,12 +105,16 @@ def _template(owner: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _origin(live: Mapping[str, Any], revisions: Any) -> Mapping[str, str] | None:
-    """The ReplicaSet that keeps the template that is about to be replaced: undo finds secret values there."""
+    """The revision that keeps the template that is about to be replaced: undo finds secret values there."""
     for candidate in revisions:
-        if _template(candidate) == _template(live):
-            meta = candidate["metadata"]
-            return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": meta["name"], "uid": meta["uid"]}
+        if template_of(candidate) == template_of(live):
+            return _reference(candidate)
     return None
+
+
+def _reference(revision: Mapping[str, Any]) -> Mapping[str, str]:
+    meta = revision["metadata"]
+    return {"apiVersion": "apps/v1", "kind": revision["kind"], "name": meta["name"], "uid": meta["uid"]}
 
 
 class RolloutRestart(Write):

@@ -81,6 +81,17 @@ class Uncordon(Write):
         return Wanted(merged(scene.live, {"spec": {"unschedulable": None}}))
 
 
+class RemoveTaint(Write):
+    """A node without one taint."""
+
+    def wanted(self, arguments: Mapping[str, str], scene: Scene) -> Wanted:
+        """The node without the taints of this key."""
+        key = contract.RemoveTaint.parse(arguments).key
+        demand_node(scene.live, "removeTaint")
+        kept = [taint for taint in scene.live["spec"].get("taints") or () if taint["key"] != key]
+        return Wanted(merged(scene.live, {"spec": {"taints": kept or None}}))
+
+
 def demand_node(live: Mapping[str, Any], action: str) -> None:
     """Raises ActionRefused for anything but a Node."""
     if live.get("kind") != "Node":

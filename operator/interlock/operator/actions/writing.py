@@ -42,6 +42,8 @@ from interlock.operator.prepared import (
 )
 
 INTENT_BYTES = 3500
+_ANNOTATIONS_COUNT = frozenset({"Deployment"})
+"""Kinds whose generation grows with their annotations too, and so with each of our marks."""
 _NAMING = frozenset({"apiVersion", "kind", "name"})
 
 
@@ -59,10 +61,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an object should become. `origin` is an object that keeps its present pod template, if there is one."""
+    """What an object should become. `origin` is an object that keeps its present pod template, if there is one;
+    `revision` the one whose template it gets back, for whoever compares them later."""
 
     body: Mapping[str, Any]
     origin: Mapping[str, str] | None = None
+    revision: Mapping[str, str] | None = None
     note: str = ""
 
 
@@ -156,6 +160,8 @@ def _intent(live: Object, leaves: Sequence[Leaf], wanted: Wanted, key: bytes, cr
     }
     if wanted.origin:
         intent["origin"] = dict(wanted.origin)
+    if wanted.revision:
+        intent["revision"] = dict(wanted.revision)
     if len(canonical(intent)) > INTENT_BYTES:
         raise ActionRefused("the change is too large to be recorded so that it can be undone exactly")
     return intent
@@ -169,7 +175,17 @@ def _condition(live: Object) -> dict[str, JsonValue]:
         "uid": meta["uid"],
         "resourceVersion": meta["resourceVersion"],
         "generation": meta.get("generation", 0),
+        **({"mark": mark} if (mark := _mark(live)) else {}),
     }
+
+
+def _mark(live: Object) -> str:
+    """Which write of ours was the last on an object, if one was."""
+    return str((live["metadata"].get("annotations") or {}).get(LAST_STEP_ANNOTATION, ""))
+
+
+def _of_spec(intent: Intent) -> bool:
+    return all(str(leaf["path"]).startswith("/spec/") for leaf in intent["leaves"])
 
 
 def _kept(leaf: Leaf, key: bytes) -> dict[str, JsonValue]:
@@ -196,17 +212,17 @@ class Patching(Effect):
         return Acted({"resourceVersion": meta["resourceVersion"], "generation": meta.get("generation", 0)})
 
     async def probe(self, means: Means, intent: Intent, ours: Callable[[str], bool]) -> Probe:
-        """By our mark; without it by what stands unchanged."""
+        """By our mark; without it by what stands unchanged: the mark of the write before, or the version it needs."""
         live = await _find(means.api, intent)
         if live is None or live["metadata"]["uid"] != intent["uid"]:
             return "unknown"
-        meta = live["metadata"]
-        if ours((meta.get("annotations") or {}).get(LAST_STEP_ANNOTATION, "")):
+        meta, mark = live["metadata"], _mark(live)
+        if ours(mark):
             return "happened"
-        if meta["resourceVersion"] == intent["resourceVersion"]:
+        if meta["resourceVersion"] == intent["resourceVersion"] or (mark and mark == intent.get("mark")):
             return "not"
-        of_spec = all(str(leaf["path"]).startswith("/spec/") for leaf in intent["leaves"])
-        if of_spec and intent["generation"] >= 1 and meta.get("generation", 0) == intent["generation"]:
+        counts = intent["object"]["kind"] in _ANNOTATIONS_COUNT or _of_spec(intent)
+        if counts and intent["generation"] >= 1 and meta.get("generation", 0) == intent["generation"]:
             return "not"
         return "unknown"
 
@@ -247,7 +263,7 @@ async def _from_origin(means: Means, path: Segments, digest: str, intent: Intent
     origin = intent.get("origin") or {}
     namespace = intent["object"]["namespace"] or None
     kept = await means.api.find(origin["apiVersion"], origin["kind"], namespace, origin["name"]) if origin else None
-    value = ABSENT if kept is None else read(kept, path)
+    value = ABSENT if kept is None else read(kept.get("data", kept), path)  # a ControllerRevision keeps it under data
     if show(path, value, means.key) != digest:
         raise UndoConflict(f"the former value of {pointer(path)} is secret and is kept nowhere")
     return value

@@ -1,5 +1,6 @@
 """Connections to the archive's database, and transactions in which one writer at a time extends the chain."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
 from sqlmodel import create_engine
+
+from interlock.crds.sqlite import durable
 
 _WRITER_LOCK = 0x496E7465726C  # any number that nobody else takes advisory locks on
 _BUSY_SECONDS = 30
@@ -53,10 +56,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _durable(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # pysqlite would begin and commit where it pleases: we say it ourselves
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+def _durable(connection: sqlite3.Connection, _record: object) -> None:
+    durable(connection, _BUSY_SECONDS)
 
 
 def _begin(connection: Connection) -> None:

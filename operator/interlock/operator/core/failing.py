@@ -6,6 +6,7 @@ from typing import Literal
 from interlock.crds.journal import Event
 from interlock.crds.redact import safe_message
 from interlock.crds.runbook import Retry, Step
+from interlock.crds.types import rfc3339
 from interlock.operator.core.state import StepState
 
 Error = Literal["Conflict", "Refused", "NotHolding", "TimedOut"]
@@ -41,7 +42,7 @@ def _retry_at(definition: Step, step: StepState | None, error: Error, now: datet
     at = now + timedelta(seconds=backoff(retry, tries, chance))
     if step is not None and at >= deadline(definition, step):
         return None
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(at)
 
 
 def backoff(retry: Retry, tries: int, chance: float) -> float:

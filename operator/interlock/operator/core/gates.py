@@ -4,13 +4,14 @@ The first that objects speaks. A refusal ends the execution; a hold keeps an app
 opens.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from interlock.crds.attestation import Verdict
 from interlock.crds.execution import RunbookExecutionSpec
 from interlock.crds.guardrail import Guardrail
-from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE
+from interlock.crds.names import OPT_IN_LABEL, OPT_IN_VALUE, PAUSED_VALUE
 from interlock.crds.parameters import ParameterRefused, parse_parameters
 from interlock.crds.runbook import Runbook
 from interlock.operator.core.gitops import manager_of
@@ -29,10 +30,12 @@ class Case:
     namespace_labels: Mapping[str, str]
     guardrails: Sequence[Guardrail]
     target: Mapping[str, Any] | None
+    ungranted: str
+    """What the runbook's account lacks, where no plan is offered yet."""
     unmet: Sequence[str]
     limits: Sequence[Finding]
     """What stands against a start now, where no plan is offered yet."""
-    vetted: bool
+    vetted: Verdict
     allow_unvetted: bool
 
 
@@ -71,16 +74,16 @@ def runbook_is_active(case: Case) -> Objection | None:
 
 
 def runbook_is_vetted(case: Case) -> Objection | None:
-    """A trusted key attests its vetting, or the installation openly does without."""
-    if not case.vetted and not case.allow_unvetted:
-        message = "no trusted attestation for this digest; vet it, or set allowUnvetted in a lab"
-        return Objection("Refused", "RunbookNotVetted", message)
-    return None
+    """A trusted key attests its vetting, or the installation openly does without; what is revoked never runs."""
+    if case.vetted.trusted or (case.allow_unvetted and case.vetted.reason != "DigestRevoked"):
+        return None
+    return Objection("Refused", "RunbookNotVetted", f"{case.vetted.reason}: {case.vetted.message}")
 
 
 def namespace_opted_in(case: Case) -> Objection | None:
-    """The target's namespace lets itself be remediated."""
-    if case.spec.target.namespace and case.namespace_labels.get(OPT_IN_LABEL) != OPT_IN_VALUE:
+    """The target's namespace lets itself be remediated, if not just now."""
+    consent = case.namespace_labels.get(OPT_IN_LABEL)
+    if case.spec.target.namespace and consent not in (OPT_IN_VALUE, PAUSED_VALUE):
         message = f"namespace {case.spec.target.namespace} is not labelled {OPT_IN_LABEL}={OPT_IN_VALUE}"
         return Objection("Refused", "NotOptedIn", message)
     return None
@@ -102,6 +105,11 @@ def target_in_place(case: Case) -> Objection | None:
         message = f"the runbook is for {wanted}, not for {target.kind} ({target.api_version})"
         return Objection("Refused", "TargetKindDiffers", message)
     return None
+
+
+def runner_granted(case: Case) -> Objection | None:
+    """The runbook's account may do what the runbook says, and the operator may act as it."""
+    return Objection("Refused", "NotGranted", case.ungranted[:1000]) if case.ungranted else None
 
 
 def target_exists(case: Case) -> Objection | None:
@@ -131,10 +139,22 @@ def fault_is_proven(case: Case) -> Objection | None:
 
 def not_stopped(case: Case) -> Objection | None:
     """No guardrail has its stop switch on."""
-    stopped = [g for g in case.guardrails if g.spec.stop]
-    if stopped:
-        message = f"guardrail {stopped[0].name} has stopped all writes: {stopped[0].spec.message or 'no reason given'}"
-        return Objection("Refused", "Stopped", message)
+    message = stopped_by(case.guardrails)
+    return Objection("Refused", "Stopped", message) if message else None
+
+
+def stopped_by(guardrails: Iterable[Guardrail]) -> str:
+    """Which guardrail stops all writes and why, for a person; empty if none does."""
+    stops = (g for g in guardrails if g.spec.stop)
+    said = (f"guardrail {g.name} has stopped all writes: {g.spec.message or 'no reason given'}" for g in stops)
+    return next(said, "")
+
+
+def not_paused(case: Case) -> Objection | None:
+    """The namespace's owner lets it go on just now."""
+    if case.namespace_labels.get(OPT_IN_LABEL) == PAUSED_VALUE:
+        message = f"namespace {case.namespace} is paused: nothing is written until {OPT_IN_LABEL}={OPT_IN_VALUE} again"
+        return Objection("Refused", "NamespacePaused", message)
     return None
 
 
@@ -161,6 +181,7 @@ REQUEST_GATES: tuple[Gate, ...] = (
     runbook_is_vetted,  # proven before it is trusted
     namespace_opted_in,  # the owners of the namespace want this
     target_in_place,  # no reach into other namespaces, no other kinds
+    runner_granted,  # nobody is asked to approve what its account may not do
     target_exists,  # the alert's word is a hint
     parameters_fit,  # the worst allowed value is survivable
     fault_is_proven,  # the cure would help
@@ -171,6 +192,7 @@ REQUEST_GATES: tuple[Gate, ...] = (
 
 HOLD_GATES: tuple[Gate, ...] = (
     not_stopped,  # nobody pulled the switch
+    not_paused,  # the owners of the namespace want it now
 )
 """What keeps an approved execution from starting for now; locks and limits are the Ledger's to judge."""
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from interlock.crds.execution import Phase, Target
 from interlock.crds.guardrail import Guardrail
 from interlock.crds.ledger import MAX_COUNTS, MAX_HOLDS, MAX_RECORDS, Claim, Count, Hold, LedgerSpec, Success, What
+from interlock.crds.types import rfc3339
+from interlock.operator.core.compaction import by_week, compact
 from interlock.operator.core.state import parse_time
 
 MINUTE = timedelta(minutes=1)
@@ -27,16 +29,26 @@ class Horizon:
 
     counts: timedelta = timedelta()
     record: timedelta = timedelta(days=30)
+    targets: timedelta = timedelta()
+    """By a limit on one target."""
+    ends: timedelta = timedelta()
+    """To how an execution ended."""
 
     @classmethod
     def of(cls, guardrails: Iterable[Guardrail]) -> "Horizon":
         """The farthest of these guardrails."""
-        seconds, days = [0], [30]
-        for spec in (g.spec for g in guardrails):
-            seconds += [spec.cool_down_seconds, *(b.window_seconds for b in spec.budgets)]
-            seconds += [spec.breaker.window_seconds] if spec.breaker else []
-            days += [spec.autonomy.within_days] if spec.autonomy else []
-        return cls(timedelta(seconds=max(seconds)), timedelta(days=max(days)))
+        specs = [guardrail.spec for guardrail in guardrails]
+        days = [spec.autonomy.within_days for spec in specs if spec.autonomy]
+        ends = [spec.cool_down_seconds for spec in specs]
+        ends += [spec.breaker.window_seconds for spec in specs if spec.breaker]
+        targets = [*ends, *(b.window_seconds for spec in specs for b in spec.budgets if b.per == "Target")]
+        every = [*targets, *(b.window_seconds for spec in specs for b in spec.budgets)]
+        return cls(
+            counts=timedelta(seconds=max(every, default=0)),
+            record=timedelta(days=max([30, *days])),
+            targets=timedelta(seconds=max(targets, default=0)),
+            ends=timedelta(seconds=max(ends, default=0)),
+        )
 
 
 def target_name(target: Target) -> str:
@@ -48,7 +60,7 @@ def target_name(target: Target) -> str:
 def bucket(at: datetime, width: timedelta = MINUTE) -> str:
     """The beginning of the minute, or of the day, RFC 3339 in UTC."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return (epoch + (at - epoch) // width * width).isoformat().replace("+00:00", "Z")
+    return rfc3339(epoch + (at - epoch) // width * width, "auto")
 
 
 def expires(at: str, window: timedelta, width: timedelta = MINUTE) -> datetime:
@@ -64,7 +76,9 @@ def held(ledger: LedgerSpec, uid: str) -> Hold | None:
 def is_full(ledger: LedgerSpec, horizon: Horizon, now: datetime) -> bool:
     """Whether nothing more can be taken: there must be room to remember it, and how all that is held will end."""
     ends = len(ledger.holds) + 1
-    return len(ledger.holds) >= MAX_HOLDS or len(_reached(ledger, horizon, now)) + 1 + ends > MAX_COUNTS
+    if len(ledger.holds) >= MAX_HOLDS:
+        return True
+    return len(compact(_reached(ledger, horizon, now), now, horizon.targets)) + 1 + ends > MAX_COUNTS
 
 
 def taken(
@@ -122,7 +136,7 @@ def _recorded(record: list[Success], digest: str, what: What, now: datetime) -> 
     day = bucket(now, DAY)
     times = 1 + sum(s.times for s in record if (s.digest, s.day) == (digest, day))
     rest = [s for s in record if (s.digest, s.day) != (digest, day)]
-    return [*rest[-MAX_RECORDS + 1 :], Success(digest=digest, day=day, times=times)]
+    return [*by_week(rest, now)[-MAX_RECORDS + 1 :], Success(digest=digest, day=day, times=times)]
 
 
 def _count(hold: Hold, what: What, at: str, *, shared: bool) -> Count:
@@ -152,13 +166,15 @@ def _counted(counts: list[Count], one: Count) -> list[Count]:
 
 
 def _reached(ledger: LedgerSpec, horizon: Horizon, now: datetime) -> list[Count]:
-    if not horizon.counts:
-        return []
-    return [count for count in ledger.counts if expires(count.at, horizon.counts) > now]
+    starts, ends = horizon.counts, horizon.ends
+    windows = ((count, starts if count.what == "Started" else ends) for count in ledger.counts)
+    return [count for count, window in windows if window and expires(count.at, window) > now]
 
 
 def _kept(ledger: LedgerSpec, horizon: Horizon, now: datetime) -> list[Count]:
-    """What some guardrail reaches back to, and a few more of the newest."""
-    reached = len(_reached(ledger, horizon, now))
-    newest = sorted(ledger.counts, key=lambda count: count.at)
-    return newest[-max(reached, KEPT_ANYWAY) :]
+    """What some guardrail reaches back to, and the newest in any case."""
+    reached = _reached(ledger, horizon, now)
+    if (spare := KEPT_ANYWAY - len(reached)) > 0:
+        others = sorted((count for count in ledger.counts if count not in reached), key=lambda count: count.at)
+        return [*others[-spare:], *reached]
+    return compact(reached, now, horizon.targets)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from interlock.crds.guardrail import Guardrail, GuardrailSpec, GuardrailStatus, Use
 from interlock.crds.ledger import LedgerSpec
+from interlock.crds.types import rfc3339
 from interlock.operator.core.freeze import Unreadable, frozen
 from interlock.operator.core.measures import NEVER, Measure, budget_text, concurrency_text, freeing, span, uses
 
@@ -59,7 +60,7 @@ def _freezes(guardrail: Guardrail, now: datetime) -> tuple[list[str], list[str]]
 
 def _use(measure: Measure) -> Use:
     at = measure.frees_at
-    frees_at = at.isoformat().replace("+00:00", "Z") if at is not None and at != NEVER else None
+    frees_at = rfc3339(at, "auto") if at is not None and at != NEVER else None
     return Use(
         limit=measure.limit[:LINE], of=measure.of[:LINE], used=measure.used, allowed=measure.allowed, frees_at=frees_at
     )

@@ -7,6 +7,7 @@ from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.wide.landscape import Call, Landscape
 from interlock.agents.analyzers.wide.likeness import alike
+from interlock.agents.analyzers.wide.stores import is_store
 from interlock.agents.model import ObjectRef
 
 _STORES = re.compile(
@@ -42,7 +43,7 @@ def _no_service(land: Landscape, call: Call) -> Iterator[Finding]:
     if near < 0.6 and not said and not drifted and (not call.address.sure or call.address.port is None):
         return
     sure = 0.96 if drifted else 0.94 if said else 0.86 if near >= 0.75 else 0.42
-    cause, target = _blamed(call, "address-wrong")
+    cause, target = _blamed(land, call, "address-wrong")
     if _looked_up_elsewhere(land, call) and not drifted:
         sure = min(sure, 0.4)
     yield Finding(
@@ -115,7 +116,7 @@ def _no_port(land: Landscape, call: Call, service: Service, port: int) -> Iterat
             quotes=(*quotes, *words),
         )
         return
-    cause, target = _blamed(call, "port-wrong")
+    cause, target = _blamed(land, call, "port-wrong")
     yield Finding(
         cause=cause,
         object=target,
@@ -126,11 +127,13 @@ def _no_port(land: Landscape, call: Call, service: Service, port: int) -> Iterat
     )
 
 
-def _blamed(call: Call, how: str) -> tuple[str, ObjectRef]:
+def _blamed(land: Landscape, call: Call, how: str) -> tuple[str, ObjectRef]:
     setting = call.address.setting
     if setting.place == "config":
         return "workload.config.dependency-address-wrong", setting.owner
-    if setting.place == "args" and _STORES.search(f"{call.address.scheme} {call.address.host} {setting.value}"):
+    named = _STORES.search(f"{call.address.scheme} {call.address.host} {setting.name} {setting.value}")
+    behind = land.behind(call.service) if call.service is not None else ()
+    if setting.place == "args" and (named or any(is_store(group) for group in behind)):
         return f"workload.database.{how}", setting.owner
     return "workload.env.address-wrong", setting.owner
 

@@ -11,10 +11,18 @@ from interlock.agents.analyzers.findings import Finding
 from interlock.agents.analyzers.wide.drift import Drift
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.reach import reach
+from interlock.agents.analyzers.wide.relevance import is_well
 from interlock.agents.model import ObjectRef
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _ADDRESS = re.compile(r"://|^[a-z][a-z0-9.-]*:\d{2,5}$|\.svc\b")
+
+COMPLAINED = 0.76
+SILENT = 0.4
+ONE_OF_SEVERAL = 0.75
+_WORD = re.compile(r"[A-Za-z0-9]{7,}")
+_COMMON = frozenset({"changed", "removed", "replaced", "properties", "settings", "endpoint", "default", "enabled"})
+_FAILS = re.compile(r"(?i)error|exception|fail|fatal|panic|crit")
 
 # What was changed was not necessarily wrong; what is not as it was meant is at least not meant.
 WITNESSES = {"manifest": 1.0, "revision": 0.8, "change": 0.8}
@@ -91,15 +99,26 @@ def analyze(land: Landscape) -> Iterator[Finding]:
             continue
         seen.add((known[0], drift.object))
         hurt = hurts(land, drift.object)
-        if hurt:
+        sure = known[1] * {"seen": 1.0, "somewhere": 0.8, "": 0.0}[hurt] * WITNESSES[drift.witness]
+        sure = max(sure, COMPLAINED if complained_of(land, drift) else 0)
+        if known[0].startswith("workload.probe") and len(_of_probe(land, drift.object, known[0])) > 1:
+            sure *= ONE_OF_SEVERAL
+        if sure:
             yield Finding(
                 cause=known[0],
                 object=drift.object,
-                confidence=round(known[1] * (1 if hurt == "seen" else 0.8) * WITNESSES[drift.witness], 3),
+                confidence=round(sure, 3),
                 summary=f"{drift.object} is not as it was meant: {drift.words}.",
                 quotes=land.quote(drift.object, drift.words),
                 introduced="yes",
             )
+
+
+def _of_probe(land: Landscape, ref: ObjectRef, cause: str) -> set[str]:
+    """What may be wrong with a probe of which several things were changed at once, but for what is ruled out."""
+    known = (_cause(land, drift) for drift in land.drifted(ref, "Probe/") if drift.witness != "manifest")
+    family = cause.partition("-")[0]
+    return {one[0] for one in known if one is not None and one[0].startswith(family)}
 
 
 def hurts(land: Landscape, ref: ObjectRef) -> str:
@@ -113,16 +132,47 @@ def hurts(land: Landscape, ref: ObjectRef) -> str:
     return "somewhere" if land.hurt else ""
 
 
+def complained_of(land: Landscape, drift: Drift) -> bool:
+    """Whether a reader of a ConfigMap that somebody changed says errors in the words of what was changed."""
+    if drift.object.kind != "ConfigMap" or drift.witness != "change":
+        return False
+    words = {word.lower() for word in _WORD.findall(drift.path)} - _COMMON
+    told = (line.text for group in land.readers(drift.object.name) for line in land.lines_of.get(group.ref, ()))
+    return any(word in text.lower() for text in told if _FAILS.search(text) for word in words)
+
+
+def _is_unanswered(land: Landscape, drift: Drift) -> bool:
+    """Whether a probe whose path was changed gets no answer at all: a wrong path would get one."""
+    probe = re.search(r"(readiness|liveness|startup)Probe/.*path$", drift.path)
+    group = land.group(drift.object)
+    if probe is None or group is None:
+        return False
+    told = [e.message for p in group.pods for e in land.said_of.get(p.name, ()) if e.reason == "Unhealthy"]
+    mine = [words for words in told if words.lower().startswith(probe[1])]
+    return bool(mine) and not any("statuscode" in words for words in mine)
+
+
+def _is_passed(land: Landscape, drift: Drift) -> bool:
+    """Whether where a probe looks was changed by a revision, and all of its pods pass it."""
+    group = land.group(drift.object)
+    looks = re.search(r"Probe/.*(?:port|path|scheme)", drift.path) is not None and drift.witness == "revision"
+    return looks and group is not None and is_well(land, group)
+
+
 def _cause(land: Landscape, drift: Drift) -> tuple[str, float] | None:
     kind = "workload" if drift.object.kind in _WORKLOADS else drift.object.kind
+    if _is_unanswered(land, drift) or _is_passed(land, drift):
+        return None
     if kind == "workload" and "/env/" in drift.path:
         return _variable(drift)
     if kind == "ConfigMap":
         return _entry(drift)
     if kind == "workload" and re.search(r"/image(/|\b)", drift.path):
         group = land.group(drift.object)
-        broken = group is None or not group.whole
-        return ("workload.crash.after-change", 0.6) if broken else ("workload.errors.regressed-after-change", 0.66)
+        if group is None or not group.whole:
+            return "workload.crash.after-change", 0.6
+        # Of one that is well and of which nobody complains, a release is one of many things that happened.
+        return "workload.errors.regressed-after-change", 0.66 if land.is_hurt(drift.object) else SILENT
     return next(((c, s) for of, path, c, s in _PATHS if of == kind and re.search(path, drift.path)), None)
 
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
-from interlock.agents.analyzers.kinds import ApiService, ConfigMap, Lease
-from interlock.agents.analyzers.networking import Endpoints
-from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.kinds import ApiService, ConfigMap, Lease, Node
+from interlock.agents.analyzers.networking import Endpoints, NetworkPolicy, Service
+from interlock.agents.analyzers.wide.landscape import Landscape, says
+from interlock.agents.analyzers.wide.limits import refusals
 from interlock.agents.analyzers.workloads import Deployment
 from interlock.agents.analyzers.world import SYSTEM, Group
 from interlock.agents.model import ObjectRef
@@ -20,6 +21,9 @@ _UNRESOLVED = re.compile(
 )
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[^"]+)"(?P<rest>.*)', re.S)
 _SLOW = re.compile(r"context deadline exceeded|timeout", re.I)
+_COREFILE_REFUSED = re.compile(r"Corefile:\d+ - Error|Error during parsing|Loop \(.*\) detected for zone|^plugin/\w+: ")
+_URL = re.compile(r"https?://\S+")  # names its time-out whether or not it ran out
+_ASKED = re.compile(r"https://(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc\b")
 PATIENCE_SECONDS = 45
 STALE_SECONDS = 60
 LONG_STALE_SECONDS = 600
@@ -46,7 +50,10 @@ def _name_service(land: Landscape) -> Iterator[Finding]:
         Quote(id=line.where, excerpt=line.text[:300]) for line in land.lines if _UNRESOLVED.search(line.text)
     )
     for group in groups:
-        if group.ready == 0:
+        refused = _refused_corefile(land, group)
+        if refused is not None:
+            yield refused
+        elif group.ready == 0:
             how = "is scaled to zero" if group.wanted == 0 else "has no ready pod"
             sure = 0.95 if unresolved or land.hurt else 0.85
             yield _finding(land, group, "control-plane.coredns.down", sure, how, unresolved[:2])
@@ -60,9 +67,50 @@ def _name_service(land: Landscape) -> Iterator[Finding]:
                 summary=f"Service {SYSTEM}/{name} has no endpoint: no name is resolved.",
                 quotes=(*land.quote(found, "no addresses"), *unresolved[:2]),
             )
+    if not groups:
+        yield from _unanswered(land)
     settings = land.find(ConfigMap, SYSTEM, "coredns")
     if settings is not None and not settings.metadata.partial:
         yield from _corefile(land, settings, unresolved)
+
+
+def _unanswered(land: Landscape) -> Iterator[Finding]:
+    """Several workloads cannot resolve names that Services have: what they all ask does not answer."""
+    told: dict[ObjectRef, Quote] = {}
+    names = [service.name for service in land.every(Service)]
+    for line in land.lines:
+        if line.group is not None and _UNRESOLVED.search(line.text) and any(says(line.text, name) for name in names):
+            told.setdefault(line.group.ref, Quote(id=line.where, excerpt=line.text[:300]))
+    if len(told) > 1 and not any(land.every(NetworkPolicy)):
+        yield Finding(
+            cause="control-plane.coredns.down",
+            object=ObjectRef(kind="Deployment", namespace=SYSTEM, name="coredns"),
+            confidence=0.66,
+            summary=f"{len(told)} workloads cannot resolve names of Services that exist; the name service was not seen.",
+            quotes=tuple(told.values())[:4],
+        )
+
+
+def _refused_corefile(land: Landscape, group: Group) -> Finding | None:
+    """What the name service says of its own configuration before it ends."""
+    told = (
+        Quote(id=log.where, excerpt=line.strip()[:300])
+        for pod in group.pods
+        if not pod.ready
+        for log in land.logs(pod)
+        for line in log.text.splitlines()
+        if _COREFILE_REFUSED.search(line)
+    )
+    said = next(told, None)
+    if said is None:
+        return None
+    return Finding(
+        cause="control-plane.coredns.misconfigured",
+        object=ObjectRef(kind="ConfigMap", namespace=SYSTEM, name="coredns"),
+        confidence=0.96 if group.ready == 0 else 0.75,
+        summary=f"The name service does not start with its configuration: {said.excerpt[:200]}",
+        quotes=(said, *land.quote(group.ref, f"{group.ready} of {group.wanted} pods ready")),
+    )
 
 
 def _corefile(land: Landscape, settings: ConfigMap, unresolved: tuple[Quote, ...]) -> Iterator[Finding]:
@@ -176,24 +224,28 @@ def _older(land: Landscape, created: object) -> bool:
 
 
 def _webhooks(land: Landscape) -> Iterator[Finding]:
-    for event in land.events:
-        if found := _WEBHOOK.search(event.message):
-            slow = _SLOW.search(found["rest"]) is not None
+    told = ((f"event about {e.object.kind} {e.object.name}", e.message) for e in land.events)
+    for where, words in (*told, *((r.where, r.message) for r in refusals(land))):
+        if found := _WEBHOOK.search(words):
+            slow = _SLOW.search(_URL.sub("", found["rest"])) is not None
             yield Finding(
                 cause="control-plane.webhook.slow" if slow else "control-plane.webhook.failing",
-                object=_webhook(land, found["name"]),
+                object=_webhook(land, found["name"], found["rest"]),
                 confidence=0.94,
                 summary=f"The webhook {found['name']} fails, and with it every object that it must see.",
-                quotes=(Quote(id=f"event about {event.object.kind} {event.object.name}", excerpt=event.message[:300]),),
+                quotes=(Quote(id=where, excerpt=words[:300]),),
             )
             return
 
 
-def _webhook(land: Landscape, name: str) -> ObjectRef:
+def _webhook(land: Landscape, name: str, words: str) -> ObjectRef:
+    """The configuration that has the webhook; where none was collected, the Service that the API server asked."""
     for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"):
         for body in land.source.objects(f"{kind.lower()}s", None) or ():
             if any(isinstance(w, dict) and w.get("name") == name for w in body.get("webhooks") or ()):
                 return ObjectRef(kind=kind, namespace=None, name=str(body["metadata"].get("name")))
+    if asked := _ASKED.search(words):
+        return ObjectRef(kind="Service", namespace=asked["namespace"], name=asked["name"])
     return ObjectRef(kind="ValidatingWebhookConfiguration", namespace=None, name=name)
 
 
@@ -215,7 +267,9 @@ def _system_workloads(land: Landscape) -> Iterator[Finding]:
     for group in land.groups_of(SYSTEM):
         name = group.ref.name
         if group.ready < group.wanted and name.startswith("kube-proxy"):
-            broken = [p for p in group.pods if not p.ready]
+            broken = [p for p in group.pods if not p.ready and not _is_lost(land, p.spec.node_name)]
+            if group.pods and not broken:
+                continue  # a node that is not well takes its pods with it
             node = broken[0].spec.node_name if broken else ""
             target = ObjectRef(kind="Node", namespace=None, name=node) if node and len(broken) == 1 else group.ref
             words = f"{group.ready} of {group.wanted} pods are ready"
@@ -228,6 +282,12 @@ def _system_workloads(land: Landscape) -> Iterator[Finding]:
             )
         elif group.ready == 0 and name.startswith("metrics-server"):
             yield _finding(land, group, "control-plane.metrics-server.down", 0.75, "has no ready pod", ())
+
+
+def _is_lost(land: Landscape, name: str) -> bool:
+    """Whether a node is not ready, so that nothing on it is."""
+    node = land.find(Node, None, name)
+    return node is not None and not node.ready
 
 
 def _finding(land: Landscape, group: Group, cause: str, sure: float, words: str, more: tuple[Quote, ...]) -> Finding:

@@ -5,9 +5,9 @@ where it changes behaviour.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from interlock.agents.analyzers import kinds, networking, workloads
@@ -15,9 +15,10 @@ from interlock.agents.analyzers.objects import Resource
 from interlock.agents.analyzers.wide.symptoms import records
 from interlock.agents.analyzers.world import World
 from interlock.agents.cluster import Json
+from interlock.agents.evidence.managed import changes_by_hand
 from interlock.agents.evidence.parts import sorted_revisions
-from interlock.agents.evidence.revisions import changes
-from interlock.agents.model import ObjectRef
+from interlock.agents.evidence.revisions import by_name, changes
+from interlock.agents.model import ObjectRef, moment
 from interlock.crds.quantity import is_quantity, quantity
 from interlock.crds.redact import is_secret_name, redact_text
 
@@ -49,6 +50,8 @@ _BEYOND = re.compile(
     r"/(env|command|args|nodeSelector|affinity|tolerations|topologySpreadConstraints|selector|ingress"
     r"|egress|dnsConfig|livenessProbe|readinessProbe|startupProbe|hostAliases|schedulingGates)$"
 )
+_FILLED_IN = {"failureThreshold": 3, "periodSeconds": 10, "successThreshold": 1, "timeoutSeconds": 1}
+"""What the API server adds to a probe that does not say it."""
 _NAMES = ("name", "containerPort", "key", "mountPath", "ip", "port")
 
 
@@ -141,15 +144,30 @@ def revised(world: World) -> Iterator[Drift]:
 
 
 def recorded(world: World) -> Iterator[Drift]:
-    """What the record of changes says of the last hours."""
-    for entry in records(world.source.document("changes")):
-        ref = _named(world, entry.get("object"))
+    """What the record of changes says of the last hours; without one, what the objects themselves remember of them."""
+    told = world.source.document("changes")
+    for entry in records(told) if told is not None else _remembered(world):
+        ref = named(world, entry.get("object"))
         if ref is not None and _recent(world, entry.get("at")):
             said = f"{entry.get('summary') or ''} {entry.get('diff') or ''}"
             yield Drift(ref, "/" + re.sub(r"[.\[\]]+", "/", redact_text(said))[:500], None, "changed", "change")
 
 
-def _named(world: World, about: Any) -> ObjectRef | None:
+def _remembered(world: World) -> Iterator[dict[str, Any]]:
+    since = f"{world.now - RECENT:%Y-%m-%dT%H:%M:%SZ}"
+    for kind in COMPARED:
+        for namespace in world.focus if kind.namespaced else ():
+            bodies = world.source.objects(kind.plural, namespace) or ()
+            yield from changes_by_hand(kind.plural, (body for body in bodies if _written_since(body, since)))
+
+
+def _written_since(body: Json, since: str) -> bool:
+    """Whether somebody wrote the object after a time; times of the API server compare as text."""
+    return any(str(entry.get("time")) > since for entry in records(body["metadata"].get("managedFields")))
+
+
+def named(world: World, about: Any) -> ObjectRef | None:
+    """The object that a record of a change is about; None where it is of no kind that is compared."""
     if isinstance(about, dict):
         about = f"{about.get('kind')} {about.get('namespace') or ''}/{about.get('name')}".replace(" /", " ")
     found = _OBJECT.match(str(about).strip())
@@ -161,11 +179,8 @@ def _named(world: World, about: Any) -> ObjectRef | None:
 
 
 def _recent(world: World, at: Any) -> bool:
-    try:
-        moment = datetime.fromisoformat(str(at))
-    except ValueError:
-        return False
-    return moment.tzinfo is not None and world.now - moment < RECENT
+    made = moment(at)
+    return made is not None and world.now - made < RECENT
 
 
 def _between(ref: ObjectRef, body: Json, live: Json) -> Iterator[Drift]:
@@ -184,11 +199,13 @@ def _walk(path: str, wanted: Any, live: Any) -> Iterator[tuple[str, Any, Any]]:
     if _same(wanted, live):
         return
     if isinstance(wanted, list) and isinstance(live, list):
-        wanted, live = _by_name(wanted), _by_name(live)
+        wanted, live = by_name(wanted, _NAMES), by_name(live, _NAMES)
     if isinstance(wanted, dict) and isinstance(live, dict):
         for key in wanted:
             yield from _walk(f"{path}/{key}", wanted[key], live.get(key))
-        for key in live.keys() - wanted.keys():
+        for key in sorted(live.keys() - wanted.keys()):
+            if path.endswith("Probe") and _FILLED_IN.get(key) == live[key]:
+                continue
             if _BEYOND.search(path) or _BEYOND.search(f"{path}/{key}"):
                 yield f"{path}/{key}", None, live[key]
         return
@@ -203,14 +220,6 @@ def _same(wanted: Any, live: Any) -> bool:
     if isinstance(wanted, dict | list) or isinstance(live, dict | list):
         return False
     return is_quantity(wanted) and is_quantity(live) and quantity(wanted) == quantity(live)
-
-
-def _by_name(entries: list[Any]) -> Mapping[str, Any]:
-    named: dict[str, Any] = {}
-    for position, entry in enumerate(entries):
-        key = next((str(entry[k]) for k in _NAMES if isinstance(entry, dict) and k in entry), str(position))
-        named[key if key not in named else f"{key}#{position}"] = entry
-    return named
 
 
 def _short(value: Any) -> str:

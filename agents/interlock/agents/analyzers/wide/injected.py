@@ -11,10 +11,9 @@ from typing import Any
 from interlock.agents.analyzers.findings import Finding
 from interlock.agents.analyzers.kinds import Node
 from interlock.agents.analyzers.networking import Service
-from interlock.agents.analyzers.objects import Resource
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.symptoms import records
-from interlock.agents.analyzers.world import Group
+from interlock.agents.analyzers.world import Group, loaded
 from interlock.agents.cluster import Json
 from interlock.agents.model import ObjectRef
 
@@ -36,16 +35,11 @@ _OVER = re.compile(r"(?i)^(all)?(recovered|finished|completed|stopped|paused)$")
 
 def analyze(land: Landscape) -> Iterator[Finding]:
     """Findings about each workload or node that such an object meets."""
-    typed = _typed()
+    typed = frozenset(kind.plural for kind in loaded())
     for place in (*land.focus, *(n for n in land.source.namespaces() if n not in land.focus), None):
-        for plural in set(land.source.plurals(place)) - typed:
+        for plural in sorted(set(land.source.plurals(place)) - typed):
             for body in land.source.objects(plural, place) or ():
                 yield from _asked(land, place, plural, body)
-
-
-def _typed(kind: type[Resource] = Resource) -> frozenset[str]:
-    """The kinds that others judge."""
-    return frozenset({kind.plural}).union(*(_typed(inner) for inner in kind.__subclasses__()))
 
 
 def _asked(land: Landscape, place: str | None, plural: str, body: Json) -> Iterator[Finding]:

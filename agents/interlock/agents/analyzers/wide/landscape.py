@@ -19,6 +19,7 @@ from interlock.agents.model import ObjectRef
 _ADDRESSED = re.compile(
     r"(?<![\w.-])(?P<name>[a-z][a-z0-9-]{0,62})(?:\.(?P<zone>[a-z0-9-]{1,63})\.svc\b|:(?P<port>\d{2,5})\b)"
 )
+_IP = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _DOMAINS = re.compile(r"\.svc(\.cluster\.local)?$")
 
 
@@ -58,6 +59,15 @@ class Landscape(World):
         return tuple(lines(self))
 
     @cached_property
+    def lines_of(self) -> dict[ObjectRef, tuple[Line, ...]]:
+        """The same, of each workload that says any."""
+        found: dict[ObjectRef, list[Line]] = {}
+        for line in self.lines:
+            if line.group is not None:
+                found.setdefault(line.group.ref, []).append(line)
+        return {ref: tuple(lines) for ref, lines in found.items()}
+
+    @cached_property
     def checks(self) -> tuple[dict[str, Any], ...]:
         """Connection checks of the namespaces that are judged."""
         found = records(self.source.document("connectivity"))
@@ -85,6 +95,23 @@ class Landscape(World):
     def hurt(self) -> frozenset[tuple[str, str]]:
         """Kinds and names of everything that hurts."""
         return frozenset((s.object.kind, s.object.name) for s in self.symptoms)
+
+    @cached_property
+    def suspects(self) -> frozenset[ObjectRef]:
+        """The workloads that hurt, or before which a Service does, and all that they call, directly or not."""
+        waiting = [g.ref for g in self.groups if self.is_hurt(g.ref)]
+        found: set[ObjectRef] = set()
+        while waiting:
+            ref = waiting.pop()
+            if ref not in found:
+                found.add(ref)
+                waiting.extend(self.callees.get(ref, ()))
+        return frozenset(found)
+
+    def is_hurt(self, ref: ObjectRef) -> bool:
+        """Whether a workload hurts itself, or a Service before it does."""
+        services = (("Service", service.name) for service in self.services_of.get(ref, ()))
+        return any(name in self.hurt for name in ((ref.kind, ref.name), *services))
 
     @cached_property
     def callers(self) -> dict[tuple[str, str], tuple[Group, ...]]:
@@ -118,6 +145,13 @@ class Landscape(World):
             ports = {str(p.port) for p in service.spec.ports}
             if found["zone"] == place or found["port"] in ports:
                 yield service
+        for address in addressed(text) & self._addresses.keys():
+            yield self._addresses[address]
+
+    @cached_property
+    def _addresses(self) -> dict[str, Service]:
+        """The Services by the address that the cluster gave them."""
+        return {s.spec.cluster_ip: s for s in self.every(Service) if s.spec.cluster_ip not in ("", "None")}
 
     @cached_property
     def ways_of(self) -> dict[ObjectRef, tuple[tuple[Service, Group], ...]]:
@@ -187,8 +221,15 @@ class Landscape(World):
 
     def drifted(self, ref: ObjectRef, *words: str) -> tuple[Drift, ...]:
         """Where an object differs from what was meant, in paths with one of these words."""
-        found = (d for d in (*self.drifts, *self.changes) if d.object == ref)
+        found = self._drifts_of.get(ref, ())
         return tuple(d for d in found if not words or any(word in d.path for word in words))
+
+    @cached_property
+    def _drifts_of(self) -> dict[ObjectRef, list[Drift]]:
+        found: dict[ObjectRef, list[Drift]] = {}
+        for drift in (*self.drifts, *self.changes):
+            found.setdefault(drift.object, []).append(drift)
+        return found
 
     def _call(self, caller: Group, address: Address) -> Call:
         name, namespace, outside = self._place(address.host, caller.ref.namespace or "")
@@ -207,8 +248,27 @@ class Landscape(World):
             return parts[1], namespace, False
         if len(parts) == 2 and self.known(Service, parts[1]):
             return parts[0], parts[1], False
-        no_such_place = inside != host and self.known(Namespace) and self.find(Namespace, None, parts[-1]) is None
+        of_ours = len(parts) == 2 and self.find(Service, namespace, parts[0]) is not None
+        no_such_place = (
+            (inside != host or of_ours) and self.known(Namespace) and self.find(Namespace, None, parts[-1]) is None
+        )
         return parts[0], parts[-1], not no_such_place
+
+
+def addressed(text: str) -> frozenset[str]:
+    """The addresses that a text names."""
+    return frozenset(_IP.findall(text))
+
+
+def says(text: str, name: str) -> bool:
+    """Whether a text holds a name, not as a part of a longer one."""
+    found = name in text  # a look that spares most names a pattern of their own
+    return found and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+def is_named(service: Service, text: str) -> bool:
+    """Whether a text names a Service, by its name or by its address in the cluster."""
+    return says(text, service.name) or service.spec.cluster_ip in addressed(text)
 
 
 def resources(world: World, kinds: tuple[type[Resource], ...]) -> Iterator[Resource]:

@@ -56,7 +56,7 @@ class Refusal:
 def analyze(land: Landscape) -> Iterator[Finding]:
     """Findings about quotas, ranges and namespaces that end."""
     told: set[str] = set()
-    for refusal in _refusals(land):
+    for refusal in refusals(land):
         if _still_short(land, refusal):
             for finding in _refused(land, refusal):
                 told.add(finding.object.name)
@@ -75,7 +75,7 @@ def resource_cause(resources: set[str]) -> str:
     return f"namespace.quota.{words.pop()}-exceeded" if len(words) == 1 else "namespace.quota"
 
 
-def _refusals(land: Landscape) -> Iterator[Refusal]:
+def refusals(land: Landscape) -> Iterator[Refusal]:
     """What the API server or a controller refused, from events, and from conditions as events do not last."""
     for event in land.events:
         if event.reason in ("FailedCreate", "FailedScheduling", "ProvisioningFailed", "ReplicaSetCreateError"):
@@ -120,8 +120,9 @@ def _out_of_range(land: Landscape, refusal: Refusal, bound: re.Match[str], quote
     ranges = list(land.every(LimitRange))
     saying = [r for r in ranges if any(_says(limit, bound) for limit in r.spec.limits)]
     chosen = (saying or ranges)[0] if ranges else None
-    target = chosen.ref if chosen else ObjectRef(kind="LimitRange", namespace=land.focus[0], name="*")
     group = _group_of(land, refusal.name)
+    unseen = ObjectRef(kind="LimitRange", namespace=land.focus[0], name="*")
+    target = chosen.ref if chosen else group.ref if group is not None else unseen
     made = chosen.metadata.creation_timestamp if chosen is not None else None
     left = group is not None and group.ready > 0 and made is not None and _renewed_after(land, group, made)
     return Finding(

@@ -3,15 +3,18 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from interlock.agents.analyzers.findings import Finding, Quote
+from interlock.agents.analyzers.objects import LONG_RUN_SECONDS
 from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.wide.likeness import alike
+from interlock.agents.analyzers.wide.stores import is_broker
 from interlock.agents.analyzers.wide.symptoms import firing, records
 from interlock.agents.analyzers.world import Group
 from interlock.agents.model import ObjectRef
+from interlock.crds.quantity import is_quantity, quantity
 
 # Names of well-known alerts, the cause, the label that names the object and its kind, how sure, whether a symptom.
 _ALERTS: tuple[tuple[str, str, str, str, float, bool], ...] = (
@@ -84,12 +87,19 @@ _ALERTS: tuple[tuple[str, str, str, str, float, bool], ...] = (
     (r"Latency|Slow|Duration|P9[59]", "workload.latency", "service", "Service", 0.42, True),
     (r"Error|5xx|Failure|Unavailable|Down", "workload.errors", "service", "Service", 0.4, True),
 )
+_COUNTED = re.compile(r"(?i)_(?:duration|latency)_(?:milli)?seconds_count|_duration_count")
+"""Of a histogram the number of requests, which is no time."""
 _LATENCY = re.compile(r"(?i)latency|duration|response_time|p9[059]")
 _ERRORS = re.compile(r"(?i)error|5xx|fail|status(?:_code)?=~?.?5")
 _WAITING = re.compile(r"(?i)time-?out|timed out|deadline exceeded|reset by|unavailable|\b50[0234]\b")
-_TRAFFIC = re.compile(r"(?i)requests?_(?:total|rate|per)|rps|qps|throughput|request_count")
+_TRAFFIC = re.compile(r"(?i)requests?_(?:total|rate|per|count)|controller_requests\b|rps|qps|throughput|request_count")
 _THROTTLED = re.compile(r"(?i)throttl")
+_PROCESSOR = re.compile(r"(?i)rate\(\s*(?:container|process)_cpu_\w*seconds_total")
+NEARLY = 0.9
+FEW = 2
+"""Where it begins in more places at once, what they share is at fault, and that was not measured."""
 _CONSUMERS = re.compile(r"(?i)(?:queue|rabbitmq|kafka|nats|stream|topic)\w*_(?:consumers?|members)\b|active_consumers")
+_EVICTED = re.compile(r"(?i)(?:items|keys|cache|memcached\w*|redis\w*|valkey\w*)_evict(?:ed|ions)")
 _QUEUE = re.compile(
     r"(?i)consumer\w*_lag|lag_(?:sum|max|seconds)|backlog|queue_(?:depth|length|size|messages)|messages_ready|num_pending"
 )
@@ -99,6 +109,7 @@ NETWORK = re.compile(
     r"(?i)retrans|network_\w*(?:drop|err)|packets?_(?:drop|lost|loss)|(?:receive|transmit)_(?:drop|errs?|errors)"
     r"|\brtt|_rtt|round_?trip|network_(?:latency|delay)|ping_"
 )
+LONG_ENOUGH = 9
 Series = tuple[Mapping[str, Any], list[float]]
 
 
@@ -107,16 +118,21 @@ def analyze(land: Landscape) -> Iterator[Finding]:
     for alert in firing(land):
         yield from _alert(land, alert["labels"], alert)
     risen: dict[str, dict[ObjectRef, Quote]] = {}
+    busy: set[ObjectRef] = set()
     for name, answer in land.source.documents("metrics").items():
-        about = f"{name} {_query(answer)}"
+        about = _COUNTED.sub("_request_count", f"{name} {_query(answer)}")
         if NETWORK.search(about):
             continue  # judged by those who know the ways
         series = [(g, values) for labels, values in series_of(answer) if (g := group_of(land, labels)) is not None]
         for group, values in series:
-            yield from _judged(land, group, about, name, values, risen)
+            for finding in _judged(land, group, about, name, values, risen):
+                busy |= {finding.object} if finding.cause == "workload.cpu.saturated" else set()
+                yield finding
         _outstanding(about, name, series, risen)
+    crowded = risen.pop("traffic.spike", {})
     for kind, found in risen.items():
         yield from _origins(land, kind, found)
+    yield from _entered(land, crowded, busy)
 
 
 def _alert(land: Landscape, labels: Mapping[str, Any], alert: Mapping[str, Any]) -> Iterator[Finding]:
@@ -126,9 +142,12 @@ def _alert(land: Landscape, labels: Mapping[str, Any], alert: Mapping[str, Any])
             continue
         said = alert.get("annotations") if isinstance(alert.get("annotations"), dict) else {}
         words = str(said.get("description") or said.get("summary") or name) if isinstance(said, dict) else name
+        about = _alerted(land, labels, label, kind)
+        if about is None:
+            return
         yield Finding(
             cause=cause,
-            object=_alerted(land, labels, label, kind),
+            object=about,
             confidence=sure,
             summary=f"Alert {name}: {words[:200]}",
             quotes=(Quote(id="alerts.json", excerpt=f"{name}: {words}"[:300]),),
@@ -137,12 +156,16 @@ def _alert(land: Landscape, labels: Mapping[str, Any], alert: Mapping[str, Any])
         return
 
 
-def _alerted(land: Landscape, labels: Mapping[str, Any], label: str, kind: str) -> ObjectRef:
+def _alerted(land: Landscape, labels: Mapping[str, Any], label: str, kind: str) -> ObjectRef | None:
+    """What an alert is about; None where it names no workload and only a workload could be at fault."""
     namespace = str(labels.get("namespace") or (land.focus[0] if land.focus else ""))
     group = group_of(land, labels)
     if kind in ("Deployment", "StatefulSet", "Service") and group is not None:
         return group.ref
-    name = str(labels.get(label) or labels.get("instance") or labels.get("name") or namespace)
+    named = labels.get(label) or labels.get("instance") or labels.get("name")
+    if kind in ("Deployment", "StatefulSet") and not named:
+        return None
+    name = str(named or namespace)
     return ObjectRef(kind=kind, namespace=None if kind in ("Node", "Namespace", "APIService") else namespace, name=name)
 
 
@@ -173,6 +196,25 @@ def group_of(land: Landscape, labels: Mapping[str, Any]) -> Group | None:
     for group in land.groups:
         if any(s.name in names for s in land.services_of.get(group.ref, ())):
             return group
+    queues = [str(labels[key]) for key in ("queue", "topic", "consumergroup", "consumer_group") if labels.get(key)]
+    return consumer_of(land, queues[0]) if queues else None
+
+
+def consumer_of(land: Landscape, queue: str) -> Group | None:
+    """The one workload that a queue is there for: told of it by a setting, saying its name, or called alike."""
+    named = re.compile(rf"(?<![\w.-]){re.escape(queue)}(?![\w-])")
+    users = [g for g in land.groups if g.workload.kind == "Deployment"]
+    told = [g for g in users if any(named.search(s.value) for s in land.settings[g.ref])]
+    heard = {line.group.ref for line in land.lines if line.group is not None and named.search(line.text)}
+    words = re.sub(r"[._:/]+", "-", queue)
+    called = [g for g in users if alike(words, g.ref.name) >= 0.85]
+    of_broker = [g for g in users if any(is_broker(land.group(ref)) for ref in land.callees.get(g.ref, ()))]
+    near = [g for g in of_broker if alike(words.partition("-")[0], g.ref.name.partition("-")[0]) >= 0.85]
+    if of_broker:
+        called = [g for g in called if g in of_broker] or near
+    for found in (told, [g for g in users if g.ref in heard], called):
+        if len(found) == 1:
+            return found[0]
     return None
 
 
@@ -209,9 +251,17 @@ def _judged(
     if _THROTTLED.search(about):
         if 0.3 < after <= 1:
             yield _measured(group, "workload.cpu.throttled", 0.72, f"is throttled in {after:.0%} of its periods", quote)
+    elif _PROCESSOR.search(about):
+        limit = _processor_limit(group) or math.inf
+        if limit * NEARLY <= after <= 2 * limit and after > 1.3 * before:
+            words = f"uses {after:.3g} of the {limit:.3g} cores that it may"
+            yield _measured(group, "workload.cpu.saturated", 0.74, words, quote)
     elif _CONSUMERS.search(about):
         if after == 0 < before:
             yield _measured(group, "queue.consumer.stopped", 0.75, "has no consumer any more", quote)
+    elif _EVICTED.search(about):
+        if grown and after > 1:
+            yield _measured(group, "workload.latency.saturation", 0.68, "drops what it was given to keep", quote)
     elif _QUEUE.search(about) and not _REPLICATION.search(about):
         if grown and after > 100:
             yield _measured(group, "queue.backlog.growing", 0.66, "falls behind its queue", quote)
@@ -221,12 +271,40 @@ def _judged(
     elif _ERRORS.search(about):
         if after > 0.05 and (grown or before == 0):
             risen.setdefault("workload.errors", {})[group.ref] = quote
-    elif _MEMORY.search(about) and len(values) >= 12:
-        steady = sum(1 for a, b in pairwise(values) if b >= a * 0.995) / (len(values) - 1)
-        if steady > 0.9 and after > 1.8 * before and after > 50e6:
-            yield _measured(group, "workload.memory.leak", 0.62, "uses more and more memory", quote)
+    elif _MEMORY.search(about) and (climb := _climb(values)):
+        words = f"uses more and more memory, {climb[0]:.3g} to {climb[-1]:.3g} bytes without a pause"
+        yield _measured(group, "workload.memory.leak", 0.82 if _was_killed(group) else 0.62, words, quote)
     elif _TRAFFIC.search(about) and grown and after > 3 * before and before > 0:
-        yield _measured(group, "traffic.spike", 0.6, f"gets {after / before:.1f} times the requests", quote)
+        risen.setdefault("traffic.spike", {})[group.ref] = quote
+
+
+def _processor_limit(group: Group) -> float | None:
+    """How many cores one of its pods may use, where a single container is limited; None where that is not clear."""
+    limits = [c.resources.limits["cpu"] for c in group.spec.containers if "cpu" in c.resources.limits]
+    return quantity(limits[0]) if len(limits) == 1 and is_quantity(limits[0]) else None
+
+
+def _climb(values: list[float]) -> list[float]:
+    """The longest stretch without a fall, where memory nearly doubles in it; empty where there is none such.
+
+    A leak that is killed for its limit begins again from below, so all that was measured is no one stretch.
+    """
+    stretches: list[list[float]] = [[]]
+    for value in values:
+        if stretches[-1] and value < stretches[-1][-1] * 0.95:
+            stretches.append([])
+        stretches[-1].append(value)
+    longest = max(stretches, key=len)
+    third = max(1, len(longest) // 3)
+    early, middle, late = (median(longest[n * third : (n + 1) * third] or longest) for n in range(3))
+    steady = middle > 1.15 * early and late > 1.15 * middle
+    return longest if len(longest) >= LONG_ENOUGH and steady and longest[-1] > 1.8 * longest[0] and late > 50e6 else []
+
+
+def _was_killed(group: Group) -> bool:
+    """Whether it was killed for memory after it had run for long."""
+    ends = (status.last_state.terminated for _, status in group.statuses())
+    return any(e is not None and e.reason == "OOMKilled" and (e.seconds or 0) > LONG_RUN_SECONDS for e in ends)
 
 
 def _outstanding(
@@ -250,18 +328,39 @@ def _measured(group: Group, cause: str, sure: float, words: str, quote: Quote) -
 
 def _origins(land: Landscape, kind: str, found: dict[ObjectRef, Quote]) -> Iterator[Finding]:
     """Of all whose latency or errors rose, those none of whose callees did: there it begins."""
+    first = {ref for ref in found if not land.callees.get(ref, frozenset()) & found.keys()}
     for ref, quote in found.items():
-        callees = land.callees.get(ref, frozenset())
-        begins = not callees & found.keys()
+        begins = ref in first
         said = _complained(land, ref) if begins else ()
+        changed = _released(land, ref) if begins else ()
         yield Finding(
-            cause=kind if begins else f"{kind}.upstream",
+            cause=f"{kind}.upstream" if not begins else f"{kind}.regressed-after-change" if changed else kind,
             object=ref,
-            confidence=(0.66 if said else 0.55) if begins else 0.3,
+            confidence=0.3 if not begins else 0.76 if changed else 0.66 if said else 0.55 if len(first) <= FEW else 0.4,
             summary=f"{'Latency' if 'latency' in kind else 'Errors'} of {ref} rose"
             + ("." if begins else ", after those of what it calls."),
-            quotes=(quote, *said),
+            quotes=(quote, *said, *changed),
             role="symptom",
+            introduced="yes" if changed else "unknown",
+        )
+
+
+def _released(land: Landscape, ref: ObjectRef) -> tuple[Quote, ...]:
+    """What shows that another image was brought to where it begins a short while ago, and by a revision that is in use."""
+    found = [d for d in land.drifted(ref, "/image") if d.witness == "revision"]
+    return land.quote(ref, found[0].words) if found else ()
+
+
+def _entered(land: Landscape, found: dict[ObjectRef, Quote], busy: set[ObjectRef]) -> Iterator[Finding]:
+    """Of all that get more requests, those whom nobody of the others calls: there they come in, and make them busy."""
+    called = {callee for ref in found for callee in land.callees.get(ref, frozenset())}
+    for ref, quote in found.items():
+        yield Finding(
+            cause="traffic.spike",
+            object=ref,
+            confidence=0.3 if ref in called and found.keys() - called else 0.76 if ref in busy else 0.6,
+            summary=f"{ref} gets many times the requests.",
+            quotes=(quote,),
         )
 
 

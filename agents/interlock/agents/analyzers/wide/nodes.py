@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from interlock.agents.analyzers.findings import Finding, Quote
@@ -46,6 +47,13 @@ _NOT_READY: tuple[tuple[str, str, float], ...] = (
     (r"cni|network plugin|NetworkPluginNotReady", "node.network.unavailable", 0.88),
     (r"Kubelet stopped posting node status|NodeStatusUnknown", "node.kubelet.down", 0.78),
 )
+# What the kernel says, as a watcher of its log passes it on in events about the node.
+_KERNEL: tuple[tuple[str, str, float], ...] = (
+    (r"(?:nf_conntrack|neighbou?r|arp_cache)\S*:? .*table (?:full|overflow)", "node.network.packet-loss", 0.88),
+    (r"blocked for more than \d+ seconds|soft lockup|rcu_sched self-detected stall", "node.kernel.deadlock", 0.82),
+    (r"Remounting filesystem read-only|Buffer I/O error|I/O error, dev", "node.disk", 0.8),
+)
+_LATELY = timedelta(minutes=30)
 _STOPPED = frozenset({"inactive", "failed", "dead", "deactivating", "unknown", "activating"})
 
 
@@ -60,6 +68,16 @@ def analyze(land: Landscape) -> Iterator[Finding]:
         if node.metadata.partial and not node.status.conditions:
             continue
         yield from _conditions(land, node, name_told=node.name in told)
+        yield from _kernel(land, node)
+
+
+def _kernel(land: Landscape, node: Node) -> Iterator[Finding]:
+    for event in (e for place in ("default", *land.focus) for e in land.events_in(place)):
+        if (event.object.kind, event.object.name) != ("Node", node.name):
+            continue
+        known = next(((c, s) for words, c, s in _KERNEL if re.search(words, event.message, re.I)), None)
+        if known is not None and event.last is not None and land.now - event.last < _LATELY:
+            yield _finding(land, node, *known, event.message)
 
 
 def _units(land: Landscape, node: str, units: list[dict[str, Any]]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Each rule is a line of a table where the words are enough, a function where two 
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import Node
@@ -31,6 +32,7 @@ _WORDS: tuple[tuple[str, str, str, float], ...] = (
         0.9,
     ),
     (r"serviceaccount \"[^\"]+\" not found", "workload.service-account.not-found", "serviceAccount", 0.93),
+    (r"failed to prepare subPath for volumeMount", "workload.volume.mount-failed", "volumeMounts", 0.88),
     (r"violates PodSecurity", "namespace.pod-security.rejected", "securityContext", 0.93),
     (r"Predicate NodeAffinity failed|NodeAffinity", "scheduling.node-affinity.mismatch", "affinity", 0.7),
     (r"OutOfcpu", "scheduling.capacity.cpu-insufficient", "requests", 0.75),
@@ -49,6 +51,9 @@ _WORDS: tuple[tuple[str, str, str, float], ...] = (
         0.7,
     ),
 )
+_LEVEL = re.compile(r"violates PodSecurity")
+_LEVELS = frozenset({"workload.security.context-denied", "workload.security.seccomp-blocked"})
+"""What the words of a refusal by a namespace's level also sound like, as they list what the pod should have said."""
 _EVENTS = frozenset(
     {
         "Failed",
@@ -61,7 +66,11 @@ _EVENTS = frozenset(
         "NodeNotReady",
     }
 )
+RECENT = timedelta(hours=1)
 _EVICTED = re.compile(r"low on resource: (?P<what>[\w-]+)")
+_OUTGROWN = re.compile(
+    r"(?i)usage of emptydir volume|local ephemeral storage usage exceeds|exceeded its local ephemeral storage"
+)
 _NODE = frozenset({"node.disk.pressure", "node.network.unavailable", "node.container-runtime.down"})
 
 
@@ -71,6 +80,7 @@ def analyze(land: Landscape) -> Iterator[Finding]:
         yield from _said(land, group)
         yield from _resolver(land, group)
         yield from _init(land, group)
+        yield from _outgrown(land, group)
         yield from _sidecars(land, group)
         yield from _host_ports(land, group)
         yield from _killed_between(land, group)
@@ -98,7 +108,7 @@ def _said(land: Landscape, group: Group) -> Iterator[Finding]:
     said += [(str(pod.ref), f"{pod.status.reason}: {pod.status.message}") for pod in group.pods if pod.status.reason]
     for pattern, cause, part, sure in _WORDS:
         found = next(((where, text) for where, text in said if re.search(pattern, text, re.I)), None)
-        if found is not None:
+        if found is not None and not (cause in _LEVELS and _LEVEL.search(found[1])):
             drifted = land.drifted(group.ref, part) if part else ()
             yield Finding(
                 cause=cause,
@@ -181,11 +191,7 @@ def _unresolved(land: Landscape, group: Group) -> tuple[Quote, ...]:
     words = re.compile(
         r"(?i)no such host|name resolution|ENOTFOUND|EAI_AGAIN|name or service not known|could not resolve|server misbehaving"
     )
-    found = [
-        line
-        for line in land.lines
-        if line.group is not None and line.group.ref == group.ref and words.search(line.text)
-    ]
+    found = [line for line in land.lines_of.get(group.ref, ()) if words.search(line.text)]
     return tuple(Quote(id=line.where, excerpt=line.text[:300]) for line in found[:2])
 
 
@@ -284,7 +290,7 @@ def _nowhere(land: Landscape, group: Group) -> Iterator[Finding]:
 
 
 def _evicted(land: Landscape) -> Iterator[Finding]:
-    gone = [p for p in land.pods if p.status.reason == "Evicted"]
+    gone = [p for p in land.pods if p.status.reason == "Evicted" and not _OUTGROWN.search(p.status.message)]
     causes = {"ephemeral-storage": "node.disk.pressure", "memory": "node.memory.pressure", "pids": "node.pid.pressure"}
     if len(gone) >= 3:
         found = _EVICTED.search(gone[0].status.message)
@@ -292,6 +298,24 @@ def _evicted(land: Landscape) -> Iterator[Finding]:
         target = ObjectRef(kind="Node", namespace=None, name=min(nodes) if nodes else "*")
         cause = causes.get(found["what"], "disruption.eviction.storm") if found else "disruption.eviction.storm"
         yield _gone(land, gone[0], cause, target, 0.8 if len(nodes) == 1 else 0.6, f"{len(gone)} pods were evicted")
+
+
+def _outgrown(land: Landscape, group: Group) -> Iterator[Finding]:
+    """Pods that wrote more than they may: the kubelet evicts them for their own limit, whatever room the node has."""
+    gone = [p for p in group.pods if p.status.reason == "Evicted" and _OUTGROWN.search(p.status.message)]
+    names = {pod.name for pod in gone}
+    said = [e for e in land.events if e.reason == "Evicted" and _OUTGROWN.search(e.message)]
+    mine = [e for e in said if land.group_of.get((group.ref.namespace or "", e.object.name)) is group]
+    fresh = [e for e in mine if e.last is None or land.now - e.last < RECENT]
+    if len(names) >= 2 or fresh:
+        words = gone[0].status.message if gone else fresh[0].message
+        yield Finding(
+            cause="workload.volume.full",
+            object=group.ref,
+            confidence=0.86,
+            summary=f"{len(names) or 1} pods of {group.ref} were evicted for what they wrote: {words[:200]}",
+            quotes=land.quote(gone[0] if gone else group.ref, words),
+        )
 
 
 def _preempted(land: Landscape) -> Iterator[Finding]:

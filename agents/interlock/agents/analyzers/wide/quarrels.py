@@ -13,7 +13,7 @@ from interlock.agents.analyzers.kinds import Secret
 from interlock.agents.analyzers.wide.landscape import Call, Landscape
 from interlock.agents.analyzers.wide.symptoms import records
 from interlock.agents.analyzers.world import Group
-from interlock.agents.model import ObjectRef
+from interlock.agents.model import ObjectRef, moment
 
 _REFUSED = re.compile(
     r"(?i)password authentication failed|access denied|auth\w* fail|WRONGPASS|NOAUTH"
@@ -53,13 +53,12 @@ def _odd_addresses(land: Landscape) -> Iterator[Finding]:
 
 
 def _said(land: Landscape, call: Call) -> tuple[Quote, ...]:
-    lines = [x for x in land.lines if x.group is not None and x.group.ref == call.caller.ref]
-    named = [x for x in lines if call.address.host in x.text]
+    named = [x for x in land.lines_of.get(call.caller.ref, ()) if call.address.host in x.text]
     return tuple(Quote(id=x.where, excerpt=x.text[:300]) for x in named[:2])
 
 
 def _outdated(land: Landscape, group: Group) -> Iterator[Finding]:
-    said = [x for x in land.lines if x.group is not None and x.group.ref == group.ref and _REFUSED.search(x.text)]
+    said = [x for x in land.lines_of.get(group.ref, ()) if _REFUSED.search(x.text)]
     started = [pod.status.start_time for pod in group.pods if pod.status.start_time is not None]
     if not said or not started:
         return
@@ -99,12 +98,4 @@ def _changed(land: Landscape, namespace: str, name: str) -> datetime | None:
         about = str(change.get("object"))
         if "secret" in about.lower() and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", about):
             times.append(change.get("at"))
-    return max((t for text in times if (t := _time(text)) is not None), default=None)
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
+    return max((t for text in times if (t := moment(text)) is not None), default=None)

@@ -3,9 +3,9 @@
 Used twice: to see whether a difference matters, and to know which findings another one explains.
 """
 
-from interlock.agents.analyzers.kinds import Claim
+from interlock.agents.analyzers.kinds import Autoscaler, Claim, Node
 from interlock.agents.analyzers.networking import NetworkPolicy, Service
-from interlock.agents.analyzers.objects import PodSpec
+from interlock.agents.analyzers.objects import Pod, PodSpec
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.world import SYSTEM, Group, selects
 from interlock.agents.model import ObjectRef
@@ -23,6 +23,8 @@ def reach(land: Landscape, ref: ObjectRef) -> frozenset[ObjectRef]:
     services = tuple(
         s for s in [land.find(Service, ref.namespace, ref.name)] if s is not None and ref.kind == "Service"
     )
+    if ref.kind == "Service" and not services and ref.namespace not in land.focus:
+        return everybody  # a part of the platform that was found at fault
     if ref.kind == "Service" and not services:
         return frozenset(c.caller.ref for c in land.calls if c.name == ref.name)
     return land.dependents(_direct(land, ref), services)
@@ -31,7 +33,7 @@ def reach(land: Landscape, ref: ObjectRef) -> frozenset[ObjectRef]:
 def _direct(land: Landscape, ref: ObjectRef) -> tuple[Group, ...]:
     match ref.kind:
         case "Node":
-            return tuple(g for g in land.groups if any(p.spec.node_name == ref.name for p in g.pods) or ref.name == "*")
+            return tuple(g for g in land.groups if ref.name == "*" or any(_is_on(land, p, ref.name) for p in g.pods))
         case "ConfigMap":
             return land.readers(ref.name)
         case "Secret":
@@ -47,10 +49,26 @@ def _direct(land: Landscape, ref: ObjectRef) -> tuple[Group, ...]:
         case "Service":
             found = land.find(Service, ref.namespace, ref.name)
             return land.behind(found) if found is not None else ()
-        case "HorizontalPodAutoscaler" | "PodDisruptionBudget" | "Ingress" | "Role" | "RoleBinding":
+        case "HorizontalPodAutoscaler":
+            scaler = land.find(Autoscaler, ref.namespace, ref.name)
+            return tuple(
+                g for g in land.groups if scaler is not None and g.ref.name == scaler.spec.scale_target_ref.name
+            )
+        case "PodDisruptionBudget" | "Ingress" | "Role" | "RoleBinding":
             return ()
         case _:
             return tuple(g for g in land.groups if g.ref == ref)
+
+
+def _is_on(land: Landscape, pod: Pod, name: str) -> bool:
+    """Whether a pod runs on a node, or waits for a node and would fit this one but for its cordon."""
+    if pod.spec.node_name:
+        return pod.spec.node_name == name
+    node = land.find(Node, None, name)
+    scheduled = pod.condition("PodScheduled")
+    if node is None or not node.spec.unschedulable or scheduled is None or scheduled.status != "False":
+        return False
+    return pod.spec.node_selector.items() <= node.metadata.labels.items()
 
 
 def _mounting(land: Landscape, ref: ObjectRef) -> tuple[Group, ...]:

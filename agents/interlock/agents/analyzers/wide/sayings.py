@@ -1,173 +1,27 @@
-"""What logs say, as causes: a table of the words that programs, drivers and databases use, and whom they accuse.
+"""What logs say, as causes: who says it, whom it accuses, and how much it has to do with what hurts.
 
 What a program says is one witness, and it is the program's own: a saying that objects do not bear out stays unsure.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import RoleBinding, Secret, ServiceAccount
-from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.networking import Service
+from interlock.agents.analyzers.wide.landscape import Landscape, is_named, says
+from interlock.agents.analyzers.wide.relevance import is_background, is_well
 from interlock.agents.analyzers.wide.speech import Line
+from interlock.agents.analyzers.wide.stores import is_broker, is_store, meant_stores, speaks_of_product
+from interlock.agents.analyzers.wide.vocabulary import Accused, Saying, saying_of
 from interlock.agents.analyzers.world import Group
 from interlock.agents.model import ObjectRef
 
-Accused = Literal["self", "store", "callee"]
-STORES = re.compile(
-    r"(?i)postgres|mysql|maria|mongo|redis|valkey|memcache|cassandra|cockroach|mssql|couch|etcd|elastic|opensearch"
-)
-
-
-@dataclass(frozen=True)
-class Saying:
-    """Words, the cause that they stand for, whom they accuse, and how sure they make alone."""
-
-    words: re.Pattern[str]
-    cause: str
-    accused: Accused
-    sure: float
-    symptom: bool = False
-
-
-def _saying(words: str, cause: str, accused: Accused, sure: float, *, symptom: bool = False) -> Saying:
-    return Saying(re.compile(words, re.I), cause, accused, sure, symptom)
-
-
-# The first that matches a line counts for it.
-SAYINGS: tuple[Saying, ...] = (
-    _saying(
-        r"password authentication failed|access denied for user|AuthenticationFailed|ACCESS.{0,80}authentication failed|(?:mongo|redis|sql|pq:|postgres|database|scram|amqp)[^\n]{0,80}auth\w* fail|auth\w* fail[^\n]{0,80}(?:mongo|redis|sql|postgres|database|scram|amqp)|WRONGPASS|NOAUTH|login failed for user '|invalid username.password|role \"[^\"]+\" does not exist|SASL auth|auth(?:entication)? error.*(?:mongo|sql|redis)|ERR invalid password",
-        "workload.database.credentials-invalid",
-        "self",
-        0.82,
-    ),
-    _saying(
-        r"UserNotFound|could not find user|not authorized on \S+ to execute",
-        "workload.database.credentials-invalid",
-        "store",
-        0.72,
-    ),
-    _saying(
-        r"database \"[^\"]+\" does not exist|unknown database|no such database|keyspace \S+ does not exist|Cannot open database",
-        "workload.database.name-wrong",
-        "self",
-        0.88,
-    ),
-    _saying(
-        r"too many connections|remaining connection slots|too many clients|connection pool (?:is )?exhausted|max(?:imum)? number of (?:clients|connections) reached|ER_CON_COUNT",
-        "database.connections.exhausted",
-        "store",
-        0.86,
-    ),
-    _saying(
-        r"read-only transaction|--?read-only option|READONLY You can't write|NotWritablePrimary|not (?:primary|master) and|database is (?:in )?read-?only|attempt to write a readonly database|default_transaction_read_only",
-        "database.mode.read-only",
-        "store",
-        0.88,
-    ),
-    _saying(
-        r"deadlock detected|deadlock found|lock wait timeout|could not obtain lock",
-        "database.locks.contended",
-        "store",
-        0.75,
-    ),
-    _saying(
-        r"replication lag|replica(?:tion)? is lagging|standby .*behind", "database.replication.lagging", "store", 0.7
-    ),
-    _saying(
-        r"no space left on device|disk quota exceeded|could not extend file|disk is full|ENOSPC",
-        "workload.volume.full",
-        "self",
-        0.86,
-    ),
-    _saying(r"read-only file ?system|EROFS", "workload.security.read-only-root", "self", 0.86),
-    _saying(r"exec format error", "workload.image.architecture-mismatch", "self", 0.93),
-    _saying(
-        r"address already in use|EADDRINUSE|port \d+ is already (?:in use|allocated)",
-        "workload.port.conflict",
-        "self",
-        0.8,
-    ),
-    _saying(
-        r"certificate is not yet valid|not yet valid: current time \S+ is before|CERT_NOT_YET_VALID",
-        "certificate",
-        "callee",
-        0.62,
-    ),
-    _saying(
-        r"unknown authority|self[- ]signed certificate|unable to get local issuer|unable to verify the first certificate",
-        "certificate",
-        "callee",
-        0.6,
-    ),
-    _saying(
-        r"certificate has expired|certificate expired|CERT_HAS_EXPIRED|expired certificate|not after .* is (?:past|before)",
-        "certificate.expired",
-        "callee",
-        0.85,
-    ),
-    _saying(
-        r"certificate is valid for .* not |certificate is not valid for|ERR_TLS_CERT_ALTNAME|hostname .*(?:doesn't|does not) match|no alternative certificate subject",
-        "certificate.name-mismatch",
-        "callee",
-        0.82,
-    ),
-    _saying(
-        r"service account token (?:has )?expired|token has expired.*serviceaccount|serviceaccount.*token.*expired",
-        "workload.service-account.token-expired",
-        "self",
-        0.8,
-    ),
-    _saying(
-        r"OutOfMemoryError|heap out of memory|cannot allocate memory|MemoryError",
-        "workload.memory.limit-too-low",
-        "self",
-        0.62,
-    ),
-    _saying(
-        r"circuit ?breaker\S* (?:is )?open|CircuitBreakerOpen|CallNotPermitted|circuit open",
-        "workload.dependency.circuit-open",
-        "callee",
-        0.5,
-        symptom=True,
-    ),
-    _saying(
-        r"first record does not look like a TLS|server gave HTTP response to HTTPS|malformed HTTP|wrong version number|http2: .*(?:preface|frame)|error reading server preface|unsupported protocol|protocol mismatch",
-        "workload.dependency.protocol-mismatch",
-        "callee",
-        0.68,
-    ),
-    _saying(
-        r"(?:consumer|partition) lag|queue is full|backlog (?:is )?growing|queue depth",
-        "queue.backlog.growing",
-        "callee",
-        0.62,
-    ),
-    _saying(r"consumer (?:group )?.*(?:stopped|left|has no active members)", "queue.consumer.stopped", "self", 0.6),
-    _saying(
-        r"(?:invalid|bad|malformed|unparsable) (?:config|configuration|setting|value|yaml|json|port|url)|(?:failed|unable|could not|cannot) (?:to )?(?:parse|load|decode|unmarshal|read) (?:the )?(?:config|configuration|settings|yaml|json|port|env)|yaml: |toml: |ParseError|JSONDecodeError|strconv\.\w+: parsing",
-        "workload.config.value-invalid",
-        "self",
-        0.62,
-    ),
-    _saying(
-        r"connection refused|ECONNREFUSED|connect: connection reset|server unavailable|503 service unavailable|no healthy upstream|code = Unavailable|connection failure",
-        "workload.dependency.unavailable",
-        "callee",
-        0.45,
-        symptom=True,
-    ),
-    _saying(
-        r"i/o timeout|timed? ?out|deadline exceeded|ETIMEDOUT|no route to host|EHOSTUNREACH",
-        "workload.dependency.slow",
-        "callee",
-        0.4,
-        symptom=True,
-    ),
-)
+_FILE = re.compile(r"(?i)config(?:uration)? file|\.(?:ya?ml|json|toml|conf|ini|properties)\b")
+BACKGROUND = 0.35
+UNCLEAR = 0.45
+"""Which of several stores is meant was not seen."""
+_IN_URL = re.compile(r"://([a-z][a-z0-9-]{0,62})(?=[:/.])")
 _FORBIDDEN = re.compile(
     r"forbidden: User \\?\"system:serviceaccount:(?P<ns>[a-z0-9-]+):(?P<name>[a-z0-9.-]+)\\?\" cannot (?P<verb>\w+)"
 )
@@ -188,15 +42,16 @@ def analyze(land: Landscape) -> Iterator[Finding]:
         elif _DENIED.search(line.text) and (denied := _denied(land, line, line.group)) is not None:
             yield denied
         else:
-            saying = next((s for s in SAYINGS if s.words.search(line.text)), None)
+            saying = saying_of(line.text)
             if saying is not None:
                 yield from _said(land, line, line.group, saying)
 
 
 def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterator[Finding]:
     cause, sure = saying.cause, saying.sure
-    target = _accused(land, line, speaker, saying.accused)
-    if cause == "workload.volume.full" and STORES.search(_image(speaker)):
+    accused = _relayed(line, speaker, saying)
+    target = _accused(land, line, speaker, accused)
+    if cause == "workload.volume.full" and is_store(land.group(target)):
         cause = "database.storage.full"
     if cause == "workload.security.read-only-root":
         cause, sure = _read_only(speaker)
@@ -204,7 +59,7 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         cause = "workload.port.sidecar-conflict"
     if cause == "workload.config.value-invalid":
         cause, target, sure = _invalid(land, speaker, sure, line)
-    if cause == "workload.database.credentials-invalid" and saying.accused == "self" and STORES.search(_image(speaker)):
+    if cause == "workload.database.credentials-invalid" and saying.accused == "self" and is_store(speaker):
         callers = [
             c
             for s in land.services_of.get(speaker.ref, ())
@@ -212,8 +67,9 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         ]
         target = callers[0].ref if len(callers) == 1 else speaker.ref
         sure = sure if len(callers) == 1 else 0.55
-    if saying.accused == "store" and not STORES.search(f"{_image_of(land, target)} {target.name}"):
-        sure = 0.45  # which database is meant was not seen
+    unclear = accused == "store" and not _is_clear(land, line, speaker, target)
+    if saying.accused == "callee" and target == speaker.ref:
+        sure = min(sure, 0.52)  # whom it calls was not seen
     if cause.startswith("certificate"):
         target = certificate_of(land, target)
     own = not speaker.whole or any(s.restart_count for _, s in speaker.statuses())
@@ -221,6 +77,11 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
     repeated = line.count >= 3
     sure += (0.05 if hurting and not saying.symptom else 0) + (0.03 if repeated and not saying.symptom else 0)
     sure -= 0 if hurting or repeated else 0.3
+    if unclear:
+        sure = min(sure, UNCLEAR)
+    runs_with_it = saying.cause == "workload.config.value-invalid" and is_well(land, speaker)
+    if runs_with_it or is_background(land, line, speaker, target):
+        sure = min(sure, BACKGROUND)
     yield Finding(
         cause=cause,
         object=target,
@@ -243,7 +104,7 @@ def certificate_of(land: Landscape, server: ObjectRef) -> ObjectRef:
 
 def _alone(land: Landscape, line: Line) -> Iterator[Finding]:
     """What is said by one of whom no object was seen: a hint at most, and only where no workload was seen at all."""
-    saying = next((s for s in SAYINGS if s.words.search(line.text)), None)
+    saying = saying_of(line.text)
     if land.groups or saying is None or saying.accused != "self" or not line.name:
         return
     yield Finding(
@@ -255,29 +116,54 @@ def _alone(land: Landscape, line: Line) -> Iterator[Finding]:
     )
 
 
-def _image(group: Group) -> str:
-    return " ".join(c.image for c in group.spec.containers)
-
-
-def _image_of(land: Landscape, ref: ObjectRef) -> str:
-    group = land.group(ref)
-    return _image(group) if group is not None else ""
-
-
 def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> ObjectRef:
-    if accused == "self" or (accused == "store" and STORES.search(_image(speaker))):
+    if accused == "self" or (accused == "store" and is_store(speaker)):
         return speaker.ref
     called = land.ways_of.get(speaker.ref, ())
     if accused == "store":
-        stores = [g for _, g in called if STORES.search(_image(g))]
-        named = [g for s, g in called if re.search(rf"(?<![\w-]){re.escape(s.name)}(?![\w-])", line.text)]
+        named = [g for s, g in called if says(line.text, s.name)]
+        stores = list(_fitting(land, line, called))
         return (named or stores or [speaker])[0].ref
     for service, group in called:
-        if re.search(
-            rf"(?<![\w-]){re.escape(service.name)}(?![\w-])", line.text
-        ) or service.spec.cluster_ip in line.text.split(":"):
+        if is_named(service, line.text):
             return group.ref
+    place = speaker.ref.namespace or ""
+    for host in _IN_URL.findall(line.text):
+        meant = land.find(Service, place, host)
+        if meant is not None and (behind := land.behind(meant)):
+            return behind[0].ref
     return called[0][1].ref if len(called) == 1 else speaker.ref
+
+
+def _relayed(line: Line, speaker: Group, saying: Saying) -> Accused:
+    """Whom a full disk is about: what a client passes on from its store is the store's, not its own."""
+    full = saying.cause == "workload.volume.full" and not is_store(speaker)
+    return "store" if full and speaks_of_product(line.text) else saying.accused
+
+
+def _is_clear(land: Landscape, line: Line, speaker: Group, target: ObjectRef) -> bool:
+    """Whether it was seen which store is meant: the speaker itself, one that it names, or the only one that fits."""
+    meant = land.group(target)
+    if meant is None or not _keeps(land, meant):
+        return False
+    called = land.ways_of.get(speaker.ref, ())
+    fitting = {g.ref for g in _fitting(land, line, called)}
+    return (
+        target == speaker.ref or len(fitting) == 1 or any(says(line.text, s.name) for s, g in called if g.ref == target)
+    )
+
+
+def _fitting(land: Landscape, line: Line, called: tuple[tuple[Service, Group], ...]) -> tuple[Group, ...]:
+    """The stores that a complaint may be about; where it names no product, those that are no brokers."""
+    keeping = [g for _, g in called if _keeps(land, g)]
+    meant = meant_stores(line.text, keeping)
+    databases = tuple(g for g in meant if not is_broker(g))
+    return databases if databases and len(meant) == len(keeping) else meant
+
+
+def _keeps(land: Landscape, group: Group) -> bool:
+    """Whether a workload keeps data for others, under whatever name."""
+    return is_store(group) or (group.workload.kind == "StatefulSet" and group.ref in land.services_of)
 
 
 def _read_only(speaker: Group) -> tuple[str, float]:
@@ -293,7 +179,7 @@ def _invalid(land: Landscape, speaker: Group, sure: float, line: Line) -> tuple[
     for setting in land.settings[speaker.ref]:
         if setting.place == "args":
             continue
-        named = re.search(rf"(?<![\w]){re.escape(setting.name)}(?![\w])", line.text)
+        named = setting.name in line.text and re.search(rf"(?<![\w]){re.escape(setting.name)}(?![\w])", line.text)
         repeated = 3 <= len(setting.value) <= 80 and setting.value in line.text
         if named or repeated:
             cause = "workload.env.invalid" if setting.place == "env" else "workload.config.value-invalid"
@@ -301,6 +187,8 @@ def _invalid(land: Landscape, speaker: Group, sure: float, line: Line) -> tuple[
     maps = [s.owner for s in land.settings[speaker.ref] if s.place == "config"]
     if maps:
         return "workload.config.value-invalid", maps[0], sure
+    if not land.settings[speaker.ref] or _FILE.search(line.text):
+        return "workload.config.value-invalid", speaker.ref, 0.55  # a file of its own: in its image, or not seen
     return "workload.env.invalid", speaker.ref, 0.5
 
 

@@ -1,14 +1,22 @@
 """Who scales what, and how many may be missing: autoscalers, disruption budgets, rollouts that cannot begin, Jobs."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from interlock.agents.analyzers.findings import Finding
-from interlock.agents.analyzers.kinds import Autoscaler, Budget
+from interlock.agents.analyzers.kinds import Autoscaler, Budget, Node
+from interlock.agents.analyzers.told import Event
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.workloads import CronJob, Deployment, Job, StatefulSet
 from interlock.agents.analyzers.world import Group, selects
+from interlock.agents.model import ObjectRef
+
+_BUDGET = re.compile(r"(?i)disruption ?budget|\bpdb\b")
+_CORDONED = "node.kubernetes.io/unschedulable"
+_DRAIN = timedelta(minutes=15)
+_SKIPPED_RUNS = 3
 
 
 def analyze(land: Landscape) -> Iterator[Finding]:
@@ -37,7 +45,8 @@ def _autoscaler(land: Landscape, scaler: Autoscaler) -> Iterator[Finding]:
         yield _scaled(land, scaler, "autoscaling.hpa.target-wrong", 0.93, words)
     elif active is not None and active.status == "False" and active.reason != "ScalingDisabled":
         words = f"has no metrics: {active.reason} {active.message}"
-        elsewhere = any(kind != "Namespace" for kind, _ in land.hurt)
+        mine = {(scaler.kind, scaler.name), *_scaled_by(land, scaler)}
+        elsewhere = any(one not in mine and one[0] != "Namespace" for one in land.hurt)
         own = "missing request" in active.message or bool(land.symptoms)  # else there may never have been metrics
         sure = 0.48 if elsewhere else 0.85 if own else 0.65
         yield _scaled(land, scaler, "autoscaling.hpa.metrics-missing", sure, words)
@@ -49,6 +58,15 @@ def _autoscaler(land: Landscape, scaler: Autoscaler) -> Iterator[Finding]:
     rescales = [e for e in land.events if e.object.name == scaler.name and e.reason == "SuccessfulRescale"]
     if sum(e.count for e in rescales) >= 8 or len(rescales) >= 6:
         yield _scaled(land, scaler, "autoscaling.hpa.flapping", 0.75, f"scaled {sum(e.count for e in rescales)} times")
+
+
+def _scaled_by(land: Landscape, scaler: Autoscaler) -> Iterator[tuple[str, str]]:
+    """Kinds and names of what an autoscaler scales, and of the Services before it."""
+    target = scaler.spec.scale_target_ref
+    yield target.kind, target.name
+    ref = ObjectRef(kind=target.kind, namespace=scaler.metadata.namespace, name=target.name)
+    for service in land.services_of.get(ref, ()):
+        yield service.kind, service.name
 
 
 def _scaled(land: Landscape, scaler: Autoscaler, cause: str, sure: float, words: str) -> Finding:
@@ -74,13 +92,13 @@ def _budget(land: Landscape, budget: Budget) -> Iterator[Finding]:
     never = str(budget.spec.max_unavailable) in ("0", "0%") or str(budget.spec.min_available) == "100%"
     at_least = budget.spec.min_available
     never = never or (str(at_least).isdigit() and int(str(at_least)) >= replicas > 0)
-    refused = [e for e in land.events if "disruption budget" in e.message.lower()]
-    cordoned = bool(refused)
+    refused = [e for e in _evictions_refused(land) if _is_about(e, budget, groups)]
+    drained = bool(refused) or _is_drained(land, groups)
     if never:
         yield Finding(
-            cause="disruption.budget.blocks-drain" if cordoned else "disruption.budget.unsatisfiable",
+            cause="disruption.budget.blocks-drain" if drained else "disruption.budget.unsatisfiable",
             object=budget.ref,
-            confidence=0.9 if cordoned else 0.4,
+            confidence=0.9 if refused else 0.78 if drained else 0.4,
             summary=f"{budget.ref} never lets one of {replicas} pods go.",
             quotes=(
                 *land.quote(
@@ -97,6 +115,30 @@ def _budget(land: Landscape, budget: Budget) -> Iterator[Finding]:
             summary=f"{budget.ref} lets no pod go now.",
             quotes=land.quote(budget, refused[0].message),
         )
+
+
+def _evictions_refused(land: Landscape) -> Iterator[Event]:
+    """What drains and autoscalers say of budgets: about pods, or about nodes, whose events are kept in `default`."""
+    for event in (*land.events, *land.events_in("default")):
+        if _BUDGET.search(event.message):
+            yield event
+
+
+def _is_about(event: Event, budget: Budget, groups: list[Group]) -> bool:
+    """Whether a refusal names the budget or one of its pods; one about a pod names it by its object."""
+    pods = (pod.name for group in groups for pod in group.pods)
+    return any(name in f"{event.object.name} {event.message}" for name in (budget.name, *pods))
+
+
+def _is_drained(land: Landscape, groups: list[Group]) -> bool:
+    """Whether one of the pods is on a node that takes no more pods, and has been for longer than a drain takes."""
+    taints = ((node, taint) for node in land.within(Node).values() for taint in node.spec.taints)
+    old = {
+        node.name
+        for node, taint in taints
+        if taint.key == _CORDONED and taint.time_added is not None and land.now - taint.time_added > _DRAIN
+    }
+    return any(pod.spec.node_name in old for group in groups for pod in group.pods)
 
 
 def _strategy(land: Landscape, group: Group) -> Iterator[Finding]:
@@ -163,8 +205,9 @@ _JOBS = {
 
 
 def _job(land: Landscape, job: Job) -> Iterator[Finding]:
+    over = land.jobs_over(job.metadata.namespace)
     for condition in job.status.conditions:
-        if condition.type == "Failed" and condition.status == "True":
+        if condition.type == "Failed" and condition.status == "True" and job.name not in over:
             words = f"failed: {condition.reason} {condition.message}"
             yield Finding(
                 cause=_JOBS.get(condition.reason, "job.failed"),
@@ -198,6 +241,7 @@ def _cron(land: Landscape, cron: CronJob) -> Iterator[Finding]:
         for e in land.events
         if e.object.name == cron.name and e.reason in ("MissSchedule", "TooManyMissedTimes", "FailedNeedsStart")
     ]
+    skipped = [e for e in land.events if e.object.name == cron.name and e.reason == "JobAlreadyActive"]
     drifted = land.drifted(cron.ref, "/spec/suspend")
     last = cron.status.last_schedule_time
     late = last is not None and land.now - last > timedelta(days=2)
@@ -205,6 +249,9 @@ def _cron(land: Landscape, cron: CronJob) -> Iterator[Finding]:
         yield _cronned(land, cron, "job.cron.suspended", 0.93 if drifted else 0.6, "is suspended")
     elif missed:
         yield _cronned(land, cron, "job.cron.missed", 0.82, missed[0].message)
+    elif active and sum(e.count for e in skipped) >= _SKIPPED_RUNS:
+        words = f"cannot begin while {active[0].name} still runs: {skipped[0].message}"
+        yield _cronned(land, cron, "job.cron.missed", 0.82, words)
 
 
 def _cronned(land: Landscape, cron: CronJob, cause: str, sure: float, words: str) -> Finding:

@@ -3,15 +3,22 @@
 Which side is wrong is told by what was meant, by what the pods declare, and by who else agrees.
 """
 
+import re
 from collections.abc import Iterator
 
-from interlock.agents.analyzers.findings import Finding
-from interlock.agents.analyzers.networking import Endpoints, Service, ServicePort
+from interlock.agents.analyzers.findings import Finding, Quote
+from interlock.agents.analyzers.networking import Service, ServicePort
 from interlock.agents.analyzers.objects import Pod, Port
+from interlock.agents.analyzers.wide.endpoints import reaches_somebody
 from interlock.agents.analyzers.wide.landscape import Landscape
 from interlock.agents.analyzers.wide.likeness import alike
 from interlock.agents.analyzers.workloads import StatefulSet
 from interlock.agents.analyzers.world import Group
+
+_NO_HOST = re.compile(
+    r"(?i)no such host|name or service not known|ENOTFOUND|EAI_AGAIN|UnknownHost|NXDOMAIN|name resolution|getaddrinfo"
+    r"|could not resolve|failed to lookup|dns error|nodename nor servname"
+)
 
 
 def analyze(land: Landscape) -> Iterator[Finding]:
@@ -43,15 +50,14 @@ def _selected(land: Landscape, service: Service) -> Iterator[Finding]:
         return
     for port in service.spec.ports:
         yield from _port(land, service, port, groups)
-    found = land.find(Endpoints, service.metadata.namespace, service.name)
     ready = [pod for pod in chosen if pod.ready]
-    if found is not None and ready and not any(s.addresses for s in found.subsets):
+    if ready and reaches_somebody(land, service) is False:
         yield Finding(
             cause="service.endpoints.empty",
             object=service.ref,
             confidence=0.55,
             summary=f"{service.ref} has no endpoints although {len(ready)} pods that it selects are ready.",
-            quotes=(*land.quote(found, "no addresses"), *land.quote(ready[0], "ready")),
+            quotes=(*land.quote(service, "no addresses are written down for it"), *land.quote(ready[0], "ready")),
         )
 
 
@@ -186,3 +192,19 @@ def _external(land: Landscape, service: Service) -> Iterator[Finding]:
             summary=f"{service.ref} stands for {host}, and was meant to stand for {drifted[0].meant}.",
             quotes=land.quote(service, drifted[0].words),
         )
+    elif not inside and (said := _unresolved(land, service)):
+        yield Finding(
+            cause="service.external-name.wrong",
+            object=service.ref,
+            confidence=0.76,
+            summary=f"{service.ref} stands for {host}, and nobody finds that.",
+            quotes=(*land.quote(service, f"externalName: {host}"), *said),
+        )
+
+
+def _unresolved(land: Landscape, service: Service) -> tuple[Quote, ...]:
+    """What is said of a name that is not found, where it is the Service's or what it stands for."""
+    names = "|".join(map(re.escape, (service.spec.external_name, service.name)))
+    named = re.compile(rf"(?<![\w.-])(?:{names})(?![\w-])")
+    found = [line for line in land.lines if named.search(line.text) and _NO_HOST.search(line.text)]
+    return tuple(Quote(id=line.where, excerpt=line.text[:300]) for line in found[:2])

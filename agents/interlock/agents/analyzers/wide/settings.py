@@ -20,9 +20,13 @@ _URL = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]{{1,20}})://(?:[^/@\s\"']{{0,200}}@)?(?P<host>{_HOST})(?::(?P<port>\d{{1,5}}))?"
 )
 _PAIR = re.compile(rf"(?<![\w./:-])(?P<host>{_HOST}):(?P<port>\d{{2,5}})(?![\w.:-])")
+_ADO = re.compile(
+    rf"(?i)(?:^|;)\s*(?:server|data source|addr|address)\s*=\s*(?:tcp:)?(?P<host>{_HOST}),\s*(?P<port>\d{{2,5}})"
+)
 _LINE = re.compile(
     rf"(?im)^[\s\"']*[\w.-]{{0,60}}(?:host|hostname|address|addr|server|endpoint)[\"']?\s*[:=]\s*[\"']?(?P<host>{_HOST})[\"',]*\s*$"
 )
+_FLAG = re.compile(r"--?(?P<name>[A-Za-z][\w.-]{0,60})(?:=(?P<value>.*))?", re.S)
 _NAMED = re.compile(r"(?i)(?:host|hostname|addr|address|server|endpoint|url|uri|service|svc|broker|brokers)s?$")
 _PORT_NAME = re.compile(r"(?i)[_.-]?port$")
 _HOST_NAME = re.compile(r"(?i)[_.-]?(?:service[_.-]?)?(?:host|hostname|addr|address|server|endpoint)$")
@@ -64,13 +68,27 @@ def _settings(world: World, group: Group) -> Iterator[Setting]:
         for variable in container.env:
             if variable.value:
                 yield Setting(group.ref, "env", variable.name, variable.value)
-        for text in (*container.command, *container.args):
-            yield Setting(group.ref, "args", container.name, text[:LARGEST_VALUE])
+        for name, text in _arguments(container):
+            yield Setting(group.ref, "args", name, text[:LARGEST_VALUE])
     for name, key in _maps(group.spec):
         found = world.find(ConfigMap, namespace, name)
         for entry, text in found.data.items() if found is not None else ():
             if key in ("", entry):
                 yield Setting(found.ref if found else group.ref, "config", entry, text[:LARGEST_VALUE])
+
+
+def _arguments(container: Container) -> Iterator[tuple[str, str]]:
+    """Arguments, each under its flag's name: `--db-port=5432`, or `--db-port` and `5432` after each other."""
+    flag = ""
+    for text in (*container.command, *container.args):
+        if found := _FLAG.fullmatch(text):
+            flag = found["name"]
+            if found["value"] is not None:
+                yield flag, found["value"]
+                flag = ""
+        else:
+            yield flag or container.name, text
+            flag = ""
 
 
 def _maps(spec: PodSpec) -> Iterator[tuple[str, str]]:
@@ -124,6 +142,9 @@ def _addresses(setting: Setting, beside: tuple[Setting, ...]) -> Iterator[Addres
     for pair in _PAIR.finditer(_URL.sub(" ", value)):
         found = True
         yield from _address(setting, pair["host"], int(pair["port"]), "", sure=_NAMED.search(setting.name) is not None)
+    for server in _ADO.finditer(value):
+        found = True
+        yield from _address(setting, server["host"], int(server["port"]), "", sure=True)
     if found:
         return
     if setting.place == "config" and len(value) > 100:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import Claim, ClaimSpec, PersistentVolume, StorageClass, VolumeSpec
@@ -64,68 +66,93 @@ def _waits_for_pod(land: Landscape, claim: Claim) -> bool:
     return not used and any(e.reason == "WaitForFirstConsumer" for e in land.events_about(claim.ref))
 
 
+@dataclass(frozen=True)
+class _Stock:
+    """The volumes that there are, as far as a claim is concerned."""
+
+    volumes: tuple[PersistentVolume, ...]
+    name: str
+    """Of the claim's class; empty for none."""
+    found: StorageClass | None
+    """The claim's class."""
+
+    @classmethod
+    def around(cls, land: Landscape, claim: Claim) -> "_Stock":
+        name = claim.spec.storage_class_name or ""
+        found = land.find(StorageClass, None, name) if name else None
+        return cls(tuple(land.within(PersistentVolume).values()), name, found)
+
+    @cached_property
+    def free(self) -> list[PersistentVolume]:
+        """Those that nobody has."""
+        return [
+            v
+            for v in self.volumes
+            if v.status.phase == "Available" or (v.spec.claim_ref is None and not v.status.phase)
+        ]
+
+    @cached_property
+    def fitting(self) -> list[PersistentVolume]:
+        """Those that are free and of the claim's class."""
+        return [v for v in self.free if v.spec.storage_class_name == self.name]
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether nobody makes volumes of the claim's class."""
+        return self.found is not None and self.found.provisioner.endswith("no-provisioner")
+
+    def in_phase(self, phase: str) -> list[PersistentVolume]:
+        """Those of the claim's class in this phase."""
+        return [v for v in self.volumes if v.status.phase == phase and v.spec.storage_class_name == self.name]
+
+
 def _reasons(land: Landscape, claim: Claim) -> Iterator[Reason]:
-    wanted, volumes = claim.spec, list(land.within(PersistentVolume).values())
-    name = wanted.storage_class_name
-    if wanted.volume_name:
-        yield from _named_volume(land, claim, wanted.volume_name)
-    found = land.find(StorageClass, None, name) if name else None
-    mine = [v for v in volumes if v.spec.claim_ref is not None and v.spec.claim_ref.name == claim.name]
-    free = [v for v in volumes if v.status.phase == "Available" or (v.spec.claim_ref is None and not v.status.phase)]
-    of_class = [v for v in free if v.spec.storage_class_name == (name or "")]
-    if name and land.known(StorageClass) and found is None and not of_class:
-        near = [v for v in free if _fits(claim, v)]
-        cause = "storage.claim.class-mismatch" if near else "storage.class.not-found"
-        shown = tuple(q for v in near[:1] for q in land.quote(v, f"storageClassName: {v.spec.storage_class_name}"))
-        yield cause, 0.93, f"there is no storage class {name}", shown, claim.ref
-    unfit = list(_unfit(claim, of_class))
-    if of_class and unfit:
-        cause, words, volume = unfit[0]
+    """Why it is not bound, the most telling first."""
+    stock = _Stock.around(land, claim)
+    if claim.spec.volume_name:
+        yield from _named_volume(land, claim, claim.spec.volume_name)
+    yield from _no_class(land, claim, stock)
+    for cause, words, volume in list(_unfit(claim, stock.fitting))[:1]:
         yield cause, 0.9, words, land.quote(volume, _volume(volume)), claim.ref
-    if mine and mine[0].status.phase == "Released":
-        yield (
-            "storage.volume.released",
-            0.9,
-            f"its volume {mine[0].name} is released and kept",
-            land.quote(mine[0], "Released"),
-            mine[0].ref,
-        )
-    if free and not of_class and found is not None and found.provisioner.endswith("no-provisioner"):
-        volume = free[0]
-        yield (
-            "storage.claim.class-mismatch",
-            0.88,
-            f"volumes that are free have class {volume.spec.storage_class_name or 'none'}",
-            land.quote(volume, _volume(volume)),
-            claim.ref,
-        )
-    if free and not of_class and not name:
-        yield (
-            "storage.claim.class-mismatch",
-            0.75,
-            "free volumes have a class and it names none",
-            land.quote(free[0], _volume(free[0])),
-            claim.ref,
-        )
-    released = [v for v in volumes if v.status.phase == "Released" and v.spec.storage_class_name == (name or "")]
-    if released:
-        yield (
-            "storage.volume.released",
-            0.85,
-            f"{released[0].name} is released and not free",
-            land.quote(released[0], "Released"),
-            released[0].ref,
-        )
-    bound = [v for v in volumes if v.status.phase == "Bound" and v.spec.storage_class_name == (name or "")]
-    if bound and found is not None and found.provisioner.endswith("no-provisioner"):
-        yield (
-            "storage.volume.already-bound",
-            0.75,
-            f"all volumes of class {name} are bound to others",
-            land.quote(bound[0], "Bound"),
-            claim.ref,
-        )
-    yield from _provisioner(land, claim, found)
+    mine = next(
+        (v for v in stock.volumes if v.spec.claim_ref is not None and v.spec.claim_ref.name == claim.name), None
+    )
+    if mine is not None and mine.status.phase == "Released":
+        words = f"its volume {mine.name} is released and kept"
+        yield "storage.volume.released", 0.9, words, land.quote(mine, "Released"), mine.ref
+    if stock.free and not stock.fitting:
+        yield from _other_class(land, claim, stock)
+    yield from _taken(land, claim, stock)
+    yield from _provisioner(land, claim, stock.found)
+
+
+def _no_class(land: Landscape, claim: Claim, stock: _Stock) -> Iterator[Reason]:
+    if not stock.name or not land.known(StorageClass) or stock.found is not None or stock.fitting:
+        return
+    near = [v for v in stock.free if _fits(claim, v)]
+    cause = "storage.claim.class-mismatch" if near else "storage.class.not-found"
+    shown = tuple(q for v in near[:1] for q in land.quote(v, f"storageClassName: {v.spec.storage_class_name}"))
+    yield cause, 0.93, f"there is no storage class {stock.name}", shown, claim.ref
+
+
+def _other_class(land: Landscape, claim: Claim, stock: _Stock) -> Iterator[Reason]:
+    volume = stock.free[0]
+    shown = land.quote(volume, _volume(volume))
+    if stock.is_by_hand:
+        words = f"volumes that are free have class {volume.spec.storage_class_name or 'none'}"
+        yield "storage.claim.class-mismatch", 0.88, words, shown, claim.ref
+    if not stock.name:
+        words = "free volumes have a class and it names none"
+        yield "storage.claim.class-mismatch", 0.75, words, shown, claim.ref
+
+
+def _taken(land: Landscape, claim: Claim, stock: _Stock) -> Iterator[Reason]:
+    for volume in stock.in_phase("Released")[:1]:
+        words = f"{volume.name} is released and not free"
+        yield "storage.volume.released", 0.85, words, land.quote(volume, "Released"), volume.ref
+    for volume in stock.in_phase("Bound")[:1] if stock.is_by_hand else ():
+        words = f"all volumes of class {stock.name} are bound to others"
+        yield "storage.volume.already-bound", 0.75, words, land.quote(volume, "Bound"), claim.ref
 
 
 def _named_volume(land: Landscape, claim: Claim, name: str) -> Iterator[Reason]:
@@ -193,6 +220,18 @@ def _large_enough(claim: Claim, volume: PersistentVolume) -> bool:
     return not (is_quantity(asked) and is_quantity(has)) or quantity(asked) <= quantity(has)
 
 
+# A provisioner that refuses is there: what it was asked for is what it cannot make.
+_REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"(?i)MULTI_NODE|access ?modes?\b.*not supported|only AccessModes|does not support .*(?:many|access)"
+        ),
+        "storage.claim.access-mode-mismatch",
+    ),
+    (re.compile(r"code = OutOfRange"), "storage.claim.capacity-mismatch"),
+)
+
+
 def _provisioner(land: Landscape, claim: Claim, found: StorageClass | None) -> Iterator[Reason]:
     said = " ".join(q.excerpt for q in _said(land, claim))
     if "storageclass.storage.k8s.io" in said and "not found" in said:
@@ -200,14 +239,25 @@ def _provisioner(land: Landscape, claim: Claim, found: StorageClass | None) -> I
     elif "ExternalProvisioning" in said or "waiting for a volume to be created" in said.lower():
         target = found.ref if found is not None else claim.ref
         yield "storage.provisioner.down", 0.8, "its provisioner does not answer", (), target
+    elif "ProvisioningFailed" in said and (refused := next((r for r in _REFUSED if r[0].search(said)), None)):
+        yield refused[1], 0.88, "its provisioner makes no such volume", (), claim.ref
     elif "ProvisioningFailed" in said:
         yield "storage.provisioner.down", 0.65, "its provisioner fails", (), claim.ref
     elif "no persistent volumes available" in said:
         yield "storage.claim.pending", 0.8, "no volume is available for it", (), claim.ref
     elif claim.status.phase == "Lost":
         yield "storage.volume.orphaned", 0.8, "its volume is gone", (), claim.ref
+    elif found is not None and _may_be_silent(land, claim, found):
+        yield "storage.provisioner.down", 0.62, "its provisioner has not made a volume", (), found.ref
     else:
         yield "storage.claim.pending", 0.55, "nothing says why", (), claim.ref
+
+
+def _may_be_silent(land: Landscape, claim: Claim, found: StorageClass) -> bool:
+    """Whether a provisioner should have made its volume by now, and nobody could have told why it did not."""
+    if found.provisioner.endswith("no-provisioner") or found.volume_binding_mode != "Immediate":
+        return False
+    return land.source.objects("events", claim.metadata.namespace) is None
 
 
 def _said(land: Landscape, claim: Claim) -> tuple[Quote, ...]:

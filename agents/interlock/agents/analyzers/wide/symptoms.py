@@ -5,17 +5,23 @@ A symptom is no hypothesis. Where there is none, and all that would show one was
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from interlock.agents.analyzers.findings import Quote
 from interlock.agents.analyzers.kinds import Claim, Node
-from interlock.agents.analyzers.networking import Endpoints, Service
-from interlock.agents.analyzers.objects import ContainerStatus
-from interlock.agents.analyzers.world import World
+from interlock.agents.analyzers.networking import Service
+from interlock.agents.analyzers.objects import ContainerStatus, Pod
+from interlock.agents.analyzers.wide.endpoints import reaches_somebody
+from interlock.agents.analyzers.world import Group, World
 from interlock.agents.model import ObjectRef
 
 RECENT_SECONDS = 900
 QUIET_ALERTS = frozenset({"Watchdog", "InfoInhibitor", "DeadMansSwitch"})
+
+
+STARTING = timedelta(minutes=2)
+_BEGINNING = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ def symptoms(world: World) -> Iterator[Symptom]:
 
 def _workloads(world: World) -> Iterator[Symptom]:
     for group in world.groups:
+        if is_starting(world, group):
+            continue
         if group.ready < group.wanted:
             yield Symptom(group.ref, f"{group.ready} of {group.wanted} pods are ready")
         elif group.refused:
@@ -54,10 +62,24 @@ def _workloads(world: World) -> Iterator[Symptom]:
                 yield Symptom(group.ref, f"{pod.name} restarted a moment ago")
 
 
+def is_starting(world: World, group: Group) -> bool:
+    """Whether all that a workload lacks are pods made a moment ago, of which none has failed: a rollout on its way."""
+    late = [pod for pod in group.pods if not pod.ready]
+    available = group.workload.condition("Available")
+    enough = available is not None and available.status == "True" and not group.refused
+    return bool(late) and enough and all(_is_young(world, pod) for pod in late)
+
+
+def _is_young(world: World, pod: Pod) -> bool:
+    made = pod.metadata.creation_timestamp
+    failed = any(s.ended is not None or s.waiting.reason not in _BEGINNING for s in pod.statuses())
+    return made is not None and world.now - made < STARTING and bool(pod.spec.node_name) and not failed
+
+
 def restarted(world: World, status: ContainerStatus) -> bool:
     """Whether a container failed a moment ago."""
     past = status.last_state.terminated
-    if past is None or past.exit_code == 0:
+    if past is None or (past.exit_code == 0 and not status.fails_again):
         return False
     return past.finished_at is None or (world.now - past.finished_at).total_seconds() < RECENT_SECONDS
 
@@ -66,9 +88,7 @@ def _services(world: World) -> Iterator[Symptom]:
     for service in world.every(Service):
         if not service.spec.selector:
             continue
-        found = world.find(Endpoints, service.metadata.namespace, service.name)
-        empty = found is not None and not any(s.addresses for s in found.subsets)
-        if empty:
+        if reaches_somebody(world, service) is False:
             yield Symptom(service.ref, "has no ready endpoint")
 
 
@@ -141,6 +161,11 @@ def _named(world: World, labels: Mapping[str, Any]) -> ObjectRef:
         ("daemonset", "DaemonSet"),
         ("service_name", "Service"),
         ("service", "Service"),
+        ("job_name", "Job"),
+        ("cronjob", "CronJob"),
+        ("horizontalpodautoscaler", "HorizontalPodAutoscaler"),
+        ("ingress", "Ingress"),
+        ("persistentvolumeclaim", "PersistentVolumeClaim"),
         ("pod", "Pod"),
         ("node", "Node"),
     ):

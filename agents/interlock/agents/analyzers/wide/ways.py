@@ -35,7 +35,7 @@ def analyze(land: Landscape) -> Iterator[Finding]:
             yield from _found(land, what, _risen(land, name, query, answer))
         elif _LATENCY.search(about):
             _sides(land, name, answer, ways, calm)
-    for ref in ways.keys() & calm:
+    for ref in (one for one in ways if one in calm):
         words = f"{ref} answers as fast as before, but its callers wait."
         yield _finding("workload.network.delay", ref, 0.7, words, (ways[ref],))
 

@@ -16,9 +16,22 @@ from interlock.crds.causes import covers
 BESIDE: tuple[type[Resource], ...] = (Node, NetworkPolicy, Service)
 
 
-def _surroundings_seen(world: World) -> bool:
-    """Whether what is around workloads was seen, too."""
-    return all(world.known(kind, world.focus[0]) for kind in BESIDE)
+def _sure(world: World) -> float:
+    """The less was seen of what is around workloads, and heard of what they say, the less sure."""
+    if not all(world.known(kind, world.focus[0]) for kind in BESIDE):
+        return 0.6
+    if not _measured(world):
+        return 0.52
+    told = world.source.objects("events", world.focus[0]) is not None
+    heard = any(world.logs(pod) for pod in world.pods) or bool(world.source.document("log-patterns"))
+    return 0.9 if told and heard else 0.8 if told or heard else 0.62
+
+
+def _measured(world: World) -> bool:
+    """Whether anybody would have said that it is slow or fails: objects alone look well then."""
+    source = world.source
+    papers = ("alerts", "log-patterns", "connectivity")
+    return any(source.document(name) is not None for name in papers) or bool(source.documents("metrics"))
 
 
 MEASURED = ("workload.latency", "workload.errors", "workload.network", "node.network", "queue")
@@ -42,7 +55,7 @@ def analyze(world: Landscape) -> Iterator[Finding]:
     yield Finding(
         cause="none.recovered" if resolved else "none.healthy",
         object=namespace,
-        confidence=0.9 if _surroundings_seen(world) else 0.7,
+        confidence=_sure(world),
         summary=f"All {len(world.groups)} workloads have the pods that they ask for, and nothing is heard to fail.",
         quotes=tuple(q for g in world.groups[:5] for q in world.quote(g.ref, f"{g.ready} of {g.wanted} pods ready"))
         or world.quote(namespace, f"{count} pods"),

@@ -1,0 +1,1 @@
+"""`interlock catalogue`: runbooks as one signed whole, made, looked at, installed and upgraded."""

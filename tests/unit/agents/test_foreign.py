@@ -1,0 +1,33 @@
+"""Incidents on two applications of another make: what is found there, and that nothing wrong is done."""
+
+from pathlib import Path
+
+import pytest
+from tests.cases.foreign import names, write
+
+from interlock.agents.evaluate import Result, score
+from interlock.cli.evaluate import judged
+
+SURE = 0.8
+TURNS = 4
+"""A look at all of them is long on a crowded machine; each test looks at every fourth."""
+
+
+def looked_at(turn: int, folder: Path) -> list[Result]:
+    found = []
+    for name in list(names())[turn::TURNS]:
+        write(name, folder / name)
+        found.append(judged(folder / name))
+    return found
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_among_strangers_too_faults_are_found_and_nothing_wrong_is_said_or_done(tmp_path: Path, turn: int) -> None:
+    results = looked_at(turn, tmp_path)
+    figures = score(results)
+    assert figures.mechanisms >= 20
+    assert figures.at_one >= 0.95
+    assert not [(r.case, r.found[0], r.sure[0]) for r in results if r.found and r.sure[0] >= SURE and not r.is_true]
+    assert not {r.case: r.asked for r in results if r.asked and r.asked not in r.expected.cures}
+    assert not [(r.case, r.found) for r in results if r.expected.flavour == "control" and not r.right_at(1)]
+    assert not [(r.case, r.found) for r in results if r.expected.flavour == "thin" and r.found]
