@@ -106,6 +106,10 @@ def plan(
         ):
             continue
         found = incident_of(root, alert, incidents.values(), flap)
+        if found is None and topology.standing(root).state == "changed":
+            # What was asked about the alert's own object is not asked again because a change beside it is seen by now.
+            settled = [one for one in incidents.values() if not one.movable]
+            found = incident_of(alert.target, alert, settled, flap)
         if found is None:
             opening = _opening(root, alert, used)
             openings[opening.id], found = opening, opening.id

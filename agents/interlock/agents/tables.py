@@ -55,8 +55,8 @@ class DeliveryRow(Table, table=True):
 class IncidentRow(Table, table=True):
     """An incident: where it stands, when it is looked at next, and whose step that is.
 
-    `root` is what its alerts are put down to, `blamed` the object that the last look found guilty, and `part_of` the
-    incident that it was folded into.
+    `root` is what its alerts are put down to, `blamed` the object that the last look found guilty, `part_of` the
+    incident that it was folded into, and `looked_since` the first look after its alerts began to fire or came back.
     """
 
     __tablename__ = "incidents"
@@ -83,6 +83,7 @@ class IncidentRow(Table, table=True):
     root: str = Field(default="", index=True)
     blamed: str = Field(default="", index=True)
     part_of: str = ""
+    looked_since: str = ""
 
 
 class WordsRow(Table, table=True):

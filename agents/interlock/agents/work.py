@@ -119,12 +119,11 @@ class Worker:
 
     async def _investigate(self, incident: IncidentRow, asked: Sequence[ExecutionRow]) -> None:
         evidence, diagnosis, land = await self._look(incident)
-        unclear = diagnosis.verdict.startswith(("unknown.", "none."))
-        if unclear and not self._patience_spent(incident):  # what crashes in a loop looks well now and then
+        if _is_unclear(diagnosis) and not self._patience_spent(incident):  # what crashes in a loop looks well now and then
             await to_thread(self._store.postpone, incident.id, self._in(self._settings.look_again_after))
             return
         if diagnosis.verdict.startswith("none."):
-            until = self._in(self._settings.watch_for)
+            until = self._in(self._settings.patience)
             await to_thread(self._store.enter, incident.id, "watching", _said(diagnosis), next_at=until)
             return
         problem, bodies, land, _ = await gather(
@@ -213,12 +212,15 @@ class Worker:
     async def _watch(self, incident: IncidentRow) -> None:
         if await to_thread(self._store.firing, incident.id) == 0:
             await to_thread(self._store.enter, incident.id, "resolved", "all its alerts are resolved")
-        elif incident.next_at is None:
-            await to_thread(self._store.postpone, incident.id, self._in(self._settings.watch_for))
-        elif incident.attempts == 0 and not incident.verdict.startswith("none."):
-            await to_thread(self._store.enter, incident.id, "investigating", "its alerts came back to stay")
-        else:
+        elif incident.next_at is None:  # a cure is given its time; what came back need only be there to stay
+            wait = self._settings.watch_for if incident.attempts else self._settings.look_again_after
+            await to_thread(self._store.postpone, incident.id, self._in(wait))
+        elif not _is_unclear((await self._look(incident))[1]):
+            await to_thread(self._store.enter, incident.id, "investigating", "its alerts fire, and something is wrong")
+        elif incident.attempts or self._looked_for(incident, self._settings.watch_for):
             await self.escalate(incident, "its alerts keep firing although nothing more is found to be wrong")
+        else:
+            await to_thread(self._store.postpone, incident.id, self._in(self._settings.patience))
 
     async def _ask(
         self,
@@ -282,7 +284,12 @@ class Worker:
         return self._user
 
     def _patience_spent(self, incident: IncidentRow) -> bool:
-        return self._now() - datetime.fromisoformat(incident.opened_at) >= timedelta(seconds=self._settings.patience)
+        return self._looked_for(incident, self._settings.patience)
+
+    def _looked_for(self, incident: IncidentRow, seconds: float) -> bool:
+        """Whether the first look was so long ago: work that waits in a queue uses up nobody's patience."""
+        since = incident.looked_since
+        return bool(since) and self._now() - datetime.fromisoformat(since) >= timedelta(seconds=seconds)
 
     def _in(self, seconds: float) -> datetime:
         return self._now() + timedelta(seconds=seconds)
@@ -303,6 +310,11 @@ def _tried(asked: Iterable[ExecutionRow]) -> Tried:
 def _acts(choice: Choice | Nothing) -> bool:
     """Whether something is to be changed."""
     return isinstance(choice, Choice) and not choice.handover
+
+
+def _is_unclear(diagnosis: Diagnosis) -> bool:
+    """Whether the verdict is that nothing is wrong, or that nobody knows what."""
+    return diagnosis.verdict.startswith(("unknown.", "none."))
 
 
 def _said(diagnosis: Diagnosis) -> str:

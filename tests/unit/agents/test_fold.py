@@ -162,6 +162,22 @@ def test_what_turns_out_to_be_one_is_folded_until_something_was_asked_for() -> N
     assert {str(one.root) for one in desk.known.values()} == {str(refs[0]), "Node n1"}
 
 
+def test_what_was_asked_about_is_not_another_incident_once_a_change_beside_it_is_seen() -> None:
+    ref, change = workload("a"), ObjectRef(kind="ConfigMap", namespace="shop", name="settings")
+    changed = Topology(
+        {ref: Standing("unwell", START), change: Standing("changed", START)}, {ref: frozenset({change})}
+    )
+    asked = Known(id="inc-a", root=ref, opened_at=START, closed_at=None, movable=False)
+    again = alert(ref, name="KubeDeploymentReplicasMismatch", after=30)
+    assert dict(plan([again], [asked], changed).moves) == {again.identity: "inc-a"}
+    over = asked.model_copy(update={"closed_at": START + timedelta(seconds=20), "series": frozenset({again.series})})
+    assert dict(plan([again], [over], changed, timedelta(minutes=10)).moves) == {again.identity: "inc-a"}
+    (opening,) = plan([again], [over], changed).openings
+    assert opening.root == change
+    failing = Topology({**changed.standings, change: Standing("faulty", START)}, changed.rests_on)
+    assert [one.root for one in plan([again], [asked], failing).openings] == [change]
+
+
 NAMES = st.sampled_from("abcdef")
 STATES: st.SearchStrategy[State] = st.sampled_from(get_args(State))
 

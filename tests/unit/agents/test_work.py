@@ -357,6 +357,64 @@ async def test_what_is_well_again_is_watched_and_then_asked_about(agents: Agents
         assert agents.incident().state == state
 
 
+async def test_what_breaks_again_while_it_is_watched_is_asked_about_soon(agents: Agents, clock: Clock) -> None:
+    agents.script.healthy = True
+    agents.tell(ALERT)
+    for seconds, state in ((60, "investigating"), (30, "watching"), (0, "watching")):
+        await agents.round()
+        assert agents.incident().state == state
+        clock.advance(seconds)
+    agents.script.healthy = False
+    for seconds in (30, 5):
+        clock.advance(seconds)
+        await agents.round()
+    assert agents.incident().state == "proposed"
+
+
+async def test_what_waited_long_for_its_first_look_is_not_handed_over_at_once(agents: Agents, clock: Clock) -> None:
+    agents.script.healthy = True
+    agents.tell(ALERT)
+    await take_in(agents.store, agents.script, ())
+    clock.advance(120)
+    await agents.round()
+    agents.script.healthy = False
+    clock.advance(5)
+    await agents.round()
+    assert agents.incident().state == "proposed"
+
+
+async def test_alerts_that_come_back_before_anything_was_done_are_looked_at_anew(agents: Agents, clock: Clock) -> None:
+    agents.script.healthy = True
+    for alert in (ALERT, RESOLVED):
+        agents.tell(alert)
+        await agents.round()
+    assert agents.incident().state == "resolved"
+    agents.script.healthy = False
+    clock.advance(60)
+    agents.tell({**ALERT, "startsAt": clock().isoformat()})
+    await agents.round()
+    assert agents.incident().state == "watching"
+    for _ in range(2):
+        clock.advance(5)
+        await agents.round()
+    assert agents.incident().state == "proposed"
+
+
+async def test_a_cure_after_which_alerts_fire_is_given_its_time_and_is_not_asked_for_again(
+    agents: Agents, clock: Clock
+) -> None:
+    name = await proposed(agents)
+    agents.script.phase(name, "Succeeded")
+    for seconds, state in ((0, "watching"), (280, "watching"), (20, "investigating"), (0, "escalated")):
+        await agents.round()
+        clock.advance(seconds)
+        await agents.round()
+        assert agents.incident().state == state
+    families = [e.runbook.rpartition("-")[0] for e in agents.incident().executions]
+    assert families == ["rollback-deployment", "escalate"]
+    assert "did not help" in agents.incident().executions[1].message
+
+
 async def test_an_incident_that_nobody_understands_is_handed_over_when_patience_ends(
     agents: Agents, clock: Clock
 ) -> None:

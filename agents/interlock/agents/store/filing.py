@@ -138,7 +138,7 @@ class Filing(Database):
         if incident.closed_at is not None:
             incident.closed_at = None
             if incident.state == "resolved":
-                incident.state, incident.next_at = "watching", None
+                incident.state, incident.next_at, incident.looked_since = "watching", None, ""
         elif incident.state in _BEFORE_WORK and not is_new and _says_more(session, incident, alerts):
             incident.next_at = incident.updated_at  # a new alert may tell what the last look could not
         session.add(incident)

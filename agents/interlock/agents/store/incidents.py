@@ -105,6 +105,7 @@ class Incidents(Database):
             session.add_all(evidence_rows(incident_id, evidence))
             session.add_all(finding_rows(incident_id, diagnosis))
             incident.looks += 1
+            incident.looked_since = incident.looked_since or iso(self._now())
             if incident.verdict != diagnosis.verdict:
                 self._note(session, incident_id, "Diagnosed", told(diagnosis))
             incident.state = "investigating" if incident.state == "open" else incident.state
