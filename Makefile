@@ -36,9 +36,7 @@ catalogue: $(READY) ## Vet what ships, sign it with KEY=key.pem, put it and its 
 		--name interlock --version "$$($(BIN)/python -c 'import importlib.metadata as m; print(m.version("interlock"))')" \
 		--out dist/catalogue
 
-# Where the lab's tools are not compiled yet, the unit tests do not wait for them.
-test: $(READY) postgres ## All tests; those of the cluster share one lab
-	@$(BIN)/python -m tools.lab_tools --ready || $(MAKE) --no-print-directory test-unit tools
+test: $(READY) postgres tools ## All tests; those of the cluster share one lab
 	$(PYTEST) $(ARGS)
 
 test-unit: $(READY) postgres ## The tests that need no cluster
