@@ -21,6 +21,11 @@ QUIET = {
     "mariadb": ("{t} {n} [Note] InnoDB: Buffer pool(s) load completed",),
     "broker": ("{t} [info] <0.{n}.0> accepting AMQP connection", "{t} [info] closing connection"),
     "nats": ("[1] {t} [INF] JetStream cluster new consumer leader",),
+    "mongo": ('{{"t":{{"$date":"{t}"}},"s":"I","c":"NETWORK","id":22943,"ctx":"listener","msg":"Connection accepted","attr":{{"remote":"10.42.1.{n}:51234","connectionCount":{n}}}}}',),
+    "redis": ("1:M {t} * 100 changes in 300 seconds. Saving...", "1:M {t} * Background saving terminated with success"),
+    "memcached": ("<{n} new auto-negotiating client connection",),
+    "envoy": ('[{t}] "GET /api/{n} HTTP/1.1" 200 - via_upstream - "-" 0 {n}4 {n} {n} "-" "Mozilla/5.0" "9f1c4e6a" "{s}" "10.42.1.{n}:8080"',),
+    "kafka": ("[{t}] INFO [GroupCoordinator 1]: Stabilized group (__consumer_offsets-{n}) with 2 members (kafka.coordinator.group.GroupCoordinator)",),
     "nginx": ('10.42.2.{n} - - [{t}] "GET /media/{n}.jpg HTTP/1.1" 200 {n}11',),
 }
 BENIGN = {

@@ -69,13 +69,21 @@ def names() -> Iterator[str]:
 def lay_out(name: str, folder: Path) -> None:
     """One incident as a snapshot, and what is expected of it beside it: of several right answers each."""
     case = INCIDENTS[name]
-    world = APPS[case.app]()
+    write_down(case, settle(broken(case, APPS[case.app]())), folder)
+
+
+def broken(case: Incident, world: World) -> World:
+    """The application with its platform, after the incident, with the usual trouble elsewhere."""
     platform(world)
     case.break_it(world)
     touched = {one for _, name in case.objects for one in (name, *_neighbours(world, name))}
     scars(world, case.name, touched)
     chatter(world, case.name)
-    settle(world)
+    return world
+
+
+def write_down(case: Incident, world: World, folder: Path) -> None:
+    """The snapshot, and beside it what is expected."""
     write(world, folder, case.style, case.named, case.drop, case.signals)
     about = [{"kind": kind, "name": name} for kind, name in case.objects or (("Namespace", world.ns),)]
     expected = {
