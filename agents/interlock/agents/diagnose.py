@@ -37,6 +37,7 @@ _EXPLAINS: tuple[tuple[str, str], ...] = (
     ("workload.database", "workload.crash"),
     ("workload.database", "workload.env.invalid"),
     ("workload.env.missing", "workload.env.invalid"),
+    ("workload.env.address-wrong", "workload.env.invalid"),
     ("workload.dns", "workload.crash"),
     ("workload.dns", "workload.env.address-wrong"),
     ("workload.security", "workload.crash"),
@@ -227,7 +228,9 @@ def _is_deeper(one: Finding, finding: Finding, reach: Reach | None) -> bool:
         return False
     if not (is_consequence(one) and is_consequence(finding)) or one.object == finding.object:
         return False
-    if one.confidence < 0.35 or not any(covers(general, one.cause) for general in _ROOTS_OF_CHAINS):
+    if one.confidence < max(0.35, finding.confidence - MUCH - CLOSE) or not any(
+        covers(general, one.cause) for general in _ROOTS_OF_CHAINS
+    ):
         return False
     return finding.object in reach(one.object) and one.object not in reach(finding.object)
 

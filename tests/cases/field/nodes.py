@@ -85,7 +85,8 @@ def kube_proxy_is_gone_from_one_node(w: World) -> None:
     watch(w, errors={"portal": 0.3, "finder": 0.3})
 
 
-@incident("teashop", "both", "control-plane.scheduler.down", "Lease/kube-scheduler Deployment/kube-scheduler Pod/kube-scheduler Deployment/shopfront Namespace/leafandlid Namespace/kube-system")
+# Put right after the first look: the node whose unit is dead is named by what was collected, and is as good an answer.
+@incident("teashop", "both", "control-plane.scheduler.down", f"Lease/kube-scheduler Node/{FIRST} Deployment/kube-scheduler Pod/kube-scheduler Deployment/shopfront Namespace/leafandlid Namespace/kube-system")
 def nobody_places_pods(w: World) -> None:
     for name, ago in (("kube-scheduler", 1900), ("kube-controller-manager", 3)):
         w.add("Lease", name, 41 * 86400.0, "kube-system", spec={"holderIdentity": f"ip-10-0-0-9_{name}", "leaseDurationSeconds": 15, "renewTime": stamp(ago).replace("Z", ".000000Z"), "acquireTime": stamp(800000).replace("Z", ".000000Z")})

@@ -98,7 +98,9 @@ def stays_ask_for_more_than_any_node_has(w: World) -> None:
     waiting(w, "stays", "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.", lambda c, _: c["resources"].update(requests={"cpu": "50m", "memory": "64Gi"}, limits={"cpu": "1", "memory": "64Gi"}))
 
 
-@incident("campsites", "both", "scheduling.taint.untolerated", "Node/ip-10-0-1-17.eu-west-1.compute.internal Node/ip-10-0-2-81.eu-west-1.compute.internal Node/ip-10-0-3-140.eu-west-1.compute.internal", "remove-taint")
+# Put right after the first look: that the same taint stands on every node may also be somebody's plan, which the
+# workload then does not know; both answers are honest. Likewise no one of three cordoned nodes is the guilty one.
+@incident("campsites", "both", "scheduling.taint.untolerated", "Deployment/finder Node/ip-10-0-1-17.eu-west-1.compute.internal Node/ip-10-0-2-81.eu-west-1.compute.internal Node/ip-10-0-3-140.eu-west-1.compute.internal", "remove-taint")
 def taint_of_a_maintenance_that_is_over(w: World) -> None:
     for node in w.all("Node", None):
         node["spec"]["taints"] = [{"key": "maintenance", "value": "2026-03-15", "effect": "NoSchedule"}]
@@ -110,7 +112,7 @@ def taint_of_a_maintenance_that_is_over(w: World) -> None:
     watch(w)
 
 
-@incident("teashop", "plain", "scheduling.node.cordoned node.cordoned.forgotten", "Node/ip-10-0-1-17.eu-west-1.compute.internal Node/ip-10-0-2-81.eu-west-1.compute.internal Node/ip-10-0-3-140.eu-west-1.compute.internal", "uncordon-node")
+@incident("teashop", "plain", "scheduling.node.cordoned node.cordoned.forgotten", "Node/* Node/ip-10-0-1-17.eu-west-1.compute.internal Node/ip-10-0-2-81.eu-west-1.compute.internal Node/ip-10-0-3-140.eu-west-1.compute.internal", "uncordon-node")
 def nodes_cordoned_and_forgotten(w: World) -> None:
     for node in w.all("Node", None):
         node["spec"] |= {"unschedulable": True, "taints": [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "timeAdded": stamp(2 * DAY)}]}

@@ -149,10 +149,11 @@ def shop_database_only_reads(w: World) -> None:
     w.say("pg-shop", f"{PG} [771] ERROR:  cannot execute INSERT in a read-only transaction", f"{PG} [771] STATEMENT:  INSERT INTO accounting.orders VALUES ($1, $2)")
 
 
-@incident("campsites", "both", "workload.volume.permission-denied", "StatefulSet/courier-mq", "rollback-statefulset")
+# Put right after the first look: the cookie lay beside the volume, and who changed the user made the fault.
+@incident("campsites", "both", "workload.volume.permission-denied workload.security.context-denied", "StatefulSet/courier-mq", "rollback-statefulset")
 def courier_may_not_read_its_own_cookie(w: World) -> None:
     w.rollout("courier-mq", lambda _, s: s.update(securityContext={"runAsUser": 1001}), whole=True)
-    crashing(w, "courier-mq", ["{error_logger,{{2026,3,17},{9,40,2}},\"Failed to create cookie file '/var/lib/rabbitmq/.erlang.cookie': eacces\",[]}", "Error when reading /var/lib/rabbitmq/.erlang.cookie: eacces", "Kernel pid terminated (application_controller) (\"{application_start_failure,kernel,...}\")"], whole=True)
+    crashing(w, "courier-mq", ["{error_logger,{{2026,3,17},{9,40,2}},\"Failed to create cookie file '/var/lib/data/.erlang.cookie': eacces\",[]}", "Error when reading /var/lib/data/.erlang.cookie: eacces", "Kernel pid terminated (application_controller) (\"{application_start_failure,kernel,...}\")"], whole=True)
     w.changed(w.work("courier-mq"), "security context", "+securityContext:\n+  runAsUser: 1001")
     felt(w, "courier-mq", hops=2)
     watch(w, errors={"stays": 0.4, "portal": 0.1})

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from interlock.agents.analyzers.findings import Finding, Introduced
-from interlock.agents.analyzers.objects import Address, Container, Pod, Probe
+from interlock.agents.analyzers.objects import Container, Pod, Probe
 from interlock.agents.analyzers.scene import Scene
 from interlock.agents.analyzers.told import Change, Event
 
@@ -17,6 +17,7 @@ _REFUSED = re.compile(r"connection refused|connect: no route|unable to connect",
 _STATUS = re.compile(r"statuscode: (?P<code>\d{3})")
 _SLOW = re.compile(r"context deadline exceeded|Client\.Timeout|timed? ?out", re.I)
 _WARMING_UP = timedelta(seconds=10)
+_TIMES = frozenset({"initialDelaySeconds", "periodSeconds", "failureThreshold", "timeoutSeconds"})
 _PROTOCOL = re.compile(r"server gave HTTP response to HTTPS|malformed HTTP|first record does not look like a TLS", re.I)
 
 
@@ -37,6 +38,17 @@ class _Failure:
     def changed(self, part: str) -> bool:
         # A whole probe that was added or replaced shows as one change of the probe itself.
         return any(f"/{part}" in c.path or c.path.endswith("Probe") for c in self.changes)
+
+    @property
+    def hastened(self) -> bool:
+        """Whether the probe was given less time, and nothing else of it was changed."""
+        timed = [c for c in self.changes if c.path.rpartition("/")[2] in _TIMES]
+        less = any(_seconds(c.after) < _seconds(c.before) for c in timed)
+        return less and len(timed) == len(self.changes)
+
+
+def _seconds(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def analyze(scene: Scene) -> Iterator[Finding]:
@@ -122,7 +134,7 @@ def _judged(scene: Scene, container: Container, probe: Probe, failure: _Failure)
     if failure.name == "Startup" and _REFUSED.search(words) and not failure.changed("port") and declared:
         return "workload.probe.startup-too-short", 0.72, f"the program is not up within {_patience(probe)} s"
     if address is not None and _REFUSED.search(words):
-        return _by_port(scene, failure, container, address)
+        return _by_port(scene, failure, container, probe)
     if failure.name == "Startup":
         return "workload.probe.startup-too-short", 0.6, "the program is not up in the time that it is given"
     if _SLOW.search(words):
@@ -144,14 +156,18 @@ def _by_status(family: str, code: int, probe: Probe, *, path_changed: bool) -> t
     return "workload.errors", 0.5, f"the program itself answers {code} at {path}"
 
 
-def _by_port(scene: Scene, failure: _Failure, container: Container, address: Address) -> tuple[str, float, str]:
-    family = failure.family
+def _by_port(scene: Scene, failure: _Failure, container: Container, probe: Probe) -> tuple[str, float, str]:
+    family, address = failure.family, probe.address
+    if address is None:
+        return "workload.probe", 0.5, failure.words[:150]
     declared = {port.container_port for port in container.ports}
     number = container.number(address.port)
     if failure.changed("port"):
         return f"{family}-port-wrong", 0.95, f"nothing listens on port {address.port}, which was changed"
     if number is None or (declared and number not in declared):
         return f"{family}-port-wrong", 0.88, f"nothing listens on port {address.port}, which no container port declares"
+    if failure.name == "Liveness" and failure.hastened:
+        return f"{family}-timing-wrong", 0.9, f"it is given {_patience(probe)} s to listen, less than before"
     if failure.at_first:
         return "workload.port.not-listening", 0.3, f"nothing listens on port {address.port} yet, it has only just begun"
     sure = 0.72 if scene.effective_changes and scene.previous_works else 0.5

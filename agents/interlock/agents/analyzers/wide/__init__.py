@@ -13,6 +13,7 @@ from interlock.agents.analyzers.wide import (
     changed,
     checks,
     controlplane,
+    defects,
     deliveries,
     echoes,
     gateway,
@@ -21,6 +22,7 @@ from interlock.agents.analyzers.wide import (
     measures,
     mesh,
     nodes,
+    outside,
     podwise,
     policies,
     quarrels,
@@ -32,6 +34,7 @@ from interlock.agents.analyzers.wide import (
     shares,
     storage,
     taints,
+    taken,
     ways,
     wellness,
 )
@@ -57,6 +60,9 @@ WIDE: tuple[Wide, ...] = (
     taints.analyze,  # a node turns pods away
     controlplane.analyze,  # what everything stands on is not well
     sayings.analyze,  # what logs say
+    outside.analyze,  # what lies outside of the cluster does not answer
+    defects.analyze,  # a program runs and fails at its work
+    taken.analyze,  # somebody takes pods away again and again
     echoes.analyze,  # a program ends over a piece of its configuration
     injected.analyze,  # an object asks for a delay, a loss or a failure
     deliveries.analyze,  # a certificate, a delivery or an autoscaler says that it fails

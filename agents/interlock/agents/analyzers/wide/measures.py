@@ -75,6 +75,7 @@ _ALERTS: tuple[tuple[str, str, str, str, float, bool], ...] = (
         0.78,
         False,
     ),
+    (r"(?:Without|No|Zero|Missing)(?:Active)?Consumer", "queue.consumer.stopped", "queue", "Deployment", 0.78, False),
     (
         r"(Consumer|Queue|Kafka|Rabbit).*(Lag|Backlog|Depth|Growing)",
         "queue.backlog.growing",
@@ -159,7 +160,8 @@ def _alert(land: Landscape, labels: Mapping[str, Any], alert: Mapping[str, Any])
 def _alerted(land: Landscape, labels: Mapping[str, Any], label: str, kind: str) -> ObjectRef | None:
     """What an alert is about; None where it names no workload and only a workload could be at fault."""
     namespace = str(labels.get("namespace") or (land.focus[0] if land.focus else ""))
-    group = group_of(land, labels)
+    read = consumer_of(land, str(labels["queue"])) if label == "queue" and labels.get("queue") else None
+    group = read or group_of(land, labels)
     if kind in ("Deployment", "StatefulSet", "Service") and group is not None:
         return group.ref
     named = labels.get(label) or labels.get("instance") or labels.get("name")
@@ -271,7 +273,7 @@ def _judged(
     elif _ERRORS.search(about):
         if after > 0.05 and (grown or before == 0):
             risen.setdefault("workload.errors", {})[group.ref] = quote
-    elif _MEMORY.search(about) and (climb := _climb(values)):
+    elif _MEMORY.search(about) and (climb := _climb(values, killed=_was_killed(group))):
         words = f"uses more and more memory, {climb[0]:.3g} to {climb[-1]:.3g} bytes without a pause"
         yield _measured(group, "workload.memory.leak", 0.82 if _was_killed(group) else 0.62, words, quote)
     elif _TRAFFIC.search(about) and grown and after > 3 * before and before > 0:
@@ -284,8 +286,10 @@ def _processor_limit(group: Group) -> float | None:
     return quantity(limits[0]) if len(limits) == 1 and is_quantity(limits[0]) else None
 
 
-def _climb(values: list[float]) -> list[float]:
+def _climb(values: list[float], *, killed: bool) -> list[float]:
     """The longest stretch without a fall, where memory nearly doubles in it; empty where there is none such.
+
+    Of one that was killed for it after it had run for long, a part of the way is enough.
 
     A leak that is killed for its limit begins again from below, so all that was measured is no one stretch.
     """
@@ -297,8 +301,9 @@ def _climb(values: list[float]) -> list[float]:
     longest = max(stretches, key=len)
     third = max(1, len(longest) // 3)
     early, middle, late = (median(longest[n * third : (n + 1) * third] or longest) for n in range(3))
-    steady = middle > 1.15 * early and late > 1.15 * middle
-    return longest if len(longest) >= LONG_ENOUGH and steady and longest[-1] > 1.8 * longest[0] and late > 50e6 else []
+    slope, rise = (1.05, 1.2) if killed else (1.15, 1.8)
+    steady = middle > slope * early and late > slope * middle
+    return longest if len(longest) >= LONG_ENOUGH and steady and longest[-1] > rise * longest[0] and late > 50e6 else []
 
 
 def _was_killed(group: Group) -> bool:

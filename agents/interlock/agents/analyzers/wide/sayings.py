@@ -12,7 +12,7 @@ from interlock.agents.analyzers.networking import Service
 from interlock.agents.analyzers.wide.landscape import Landscape, is_named, says
 from interlock.agents.analyzers.wide.relevance import is_background, is_well
 from interlock.agents.analyzers.wide.speech import Line
-from interlock.agents.analyzers.wide.stores import is_broker, is_store, meant_stores, speaks_of_product
+from interlock.agents.analyzers.wide.stores import is_broker, is_store, meant_stores, of_product, speaks_of_product
 from interlock.agents.analyzers.wide.vocabulary import Accused, Saying, saying_of
 from interlock.agents.analyzers.world import Group
 from interlock.agents.model import ObjectRef
@@ -26,6 +26,11 @@ _FORBIDDEN = re.compile(
     r"forbidden: User \\?\"system:serviceaccount:(?P<ns>[a-z0-9-]+):(?P<name>[a-z0-9.-]+)\\?\" cannot (?P<verb>\w+)"
 )
 _DENIED = re.compile(r"(?i)(?:permission denied|EACCES|operation not permitted|access is denied)")
+_RELAYED = re.compile(
+    r"rpc error: code =|StatusRuntimeException|RPC that terminated|RpcException|status: [A-Z]\w+, message:"
+    r"|\b\d{1,2} (?:INTERNAL|UNKNOWN|UNAVAILABLE|UNAUTHENTICATED|PERMISSION_DENIED|FAILED_PRECONDITION|ABORTED): "
+)
+"""The status with which a callee answered: what it holds was said by the callee, not by who logs it."""
 _PATH = re.compile(r"(?<![\w.])(/[\w./-]{2,})")
 
 
@@ -79,6 +84,8 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
     sure -= 0 if hurting or repeated else 0.3
     if unclear:
         sure = min(sure, UNCLEAR)
+    if saying.accused != "callee" and _is_passed_on(land, line, speaker):
+        sure = min(sure, BACKGROUND)
     runs_with_it = saying.cause == "workload.config.value-invalid" and is_well(land, speaker)
     if runs_with_it or is_background(land, line, speaker, target):
         sure = min(sure, BACKGROUND)
@@ -90,6 +97,12 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
         quotes=(Quote(id=line.where, excerpt=line.text[:300]),),
         role="symptom" if saying.symptom else "root",
     )
+
+
+def _is_passed_on(land: Landscape, line: Line, speaker: Group) -> bool:
+    """Whether a complaint is what a callee that keeps nothing itself answered: it knows better what it suffers from."""
+    asked = any(not _keeps(land, g) for _, g in land.ways_of.get(speaker.ref, ()))
+    return asked and _RELAYED.search(line.text) is not None
 
 
 def certificate_of(land: Landscape, server: ObjectRef) -> ObjectRef:
@@ -122,6 +135,8 @@ def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> O
     called = land.ways_of.get(speaker.ref, ())
     if accused == "store":
         named = [g for s, g in called if says(line.text, s.name)]
+        if not named and (untold := _untold(land, line, called)) is not None:
+            return untold.ref
         stores = list(_fitting(land, line, called))
         return (named or stores or [speaker])[0].ref
     for service, group in called:
@@ -133,6 +148,14 @@ def _accused(land: Landscape, line: Line, speaker: Group, accused: Accused) -> O
         if meant is not None and (behind := land.behind(meant)):
             return behind[0].ref
     return called[0][1].ref if len(called) == 1 else speaker.ref
+
+
+def _untold(land: Landscape, line: Line, called: tuple[tuple[Service, Group], ...]) -> Group | None:
+    """The one store of a product that a complaint names, where no store is of it that the speaker is seen to call."""
+    if of_product(line.text, (g for _, g in called)):
+        return None
+    others = of_product(line.text, (g for g in land.groups if g.ref in land.services_of))
+    return others[0] if len(others) == 1 else None
 
 
 def _relayed(line: Line, speaker: Group, saying: Saying) -> Accused:

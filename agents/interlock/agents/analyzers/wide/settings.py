@@ -23,6 +23,8 @@ _PAIR = re.compile(rf"(?<![\w./:-])(?P<host>{_HOST}):(?P<port>\d{{2,5}})(?![\w.:
 _ADO = re.compile(
     rf"(?i)(?:^|;)\s*(?:server|data source|addr|address)\s*=\s*(?:tcp:)?(?P<host>{_HOST}),\s*(?P<port>\d{{2,5}})"
 )
+_DSN = re.compile(rf"(?i)(?:^|[;\s])(?:host|server|data source)\s*=\s*(?:tcp:)?(?P<host>{_HOST})(?=\s*(?:[;\s]|$))")
+_DSN_PORT = re.compile(r"(?i)(?:^|[;\s])port\s*=\s*(?P<port>\d{2,5})(?=\s*(?:[;\s]|$))")
 _LINE = re.compile(
     rf"(?im)^[\s\"']*[\w.-]{{0,60}}(?:host|hostname|address|addr|server|endpoint)[\"']?\s*[:=]\s*[\"']?(?P<host>{_HOST})[\"',]*\s*$"
 )
@@ -145,6 +147,9 @@ def _addresses(setting: Setting, beside: tuple[Setting, ...]) -> Iterator[Addres
     for server in _ADO.finditer(value):
         found = True
         yield from _address(setting, server["host"], int(server["port"]), "", sure=True)
+    for server in _DSN.finditer(value) if setting.place != "config" else ():
+        found, beside_it = True, _DSN_PORT.search(value)
+        yield from _address(setting, server["host"], int(beside_it["port"]) if beside_it else None, "", sure=True)
     if found:
         return
     if setting.place == "config" and len(value) > 100:

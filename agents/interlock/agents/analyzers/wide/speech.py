@@ -20,7 +20,7 @@ _SOUNDS = (
     "unavailable|no such|not found|unable|cannot|can't|could not|couldn't|invalid|expired|exceeded|"
     "reset by peer|too many|no space|read-only|unreachable|unresolv|unhealthy|rejected|x509|certificate|"
     "out of memory|oom|killed|in use|deadlock|circuit|overload|throttl|slow|lag|not permitted|unknown|wrong|"
-    "mismatch|missing|does not exist|dns|lookup|insufficient|not enough|blocked|alarm|behind"
+    "mismatch|missing|cancel|does not exist|dns|lookup|insufficient|not enough|blocked|alarm|behind"
 )
 _WORDS = tuple(_SOUNDS.split("|"))
 _TROUBLE = re.compile(_SOUNDS, re.IGNORECASE)

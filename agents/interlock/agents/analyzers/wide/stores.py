@@ -56,6 +56,12 @@ def is_broker(group: Group | None) -> bool:
 def meant_stores(text: str, stores: Iterable[Group]) -> tuple[Group, ...]:
     """Of several stores, those of the product that a complaint is about; all where it names no product of theirs."""
     every = tuple(stores)
+    return of_product(text, every) or every
+
+
+def of_product(text: str, groups: Iterable[Group]) -> tuple[Group, ...]:
+    """The workloads that run the product that a complaint is about; none where it names none, or none runs it."""
+    every = tuple(groups)
     for said, named in (*_FAMILIES, *_BROKERS):
         if said.search(text):
             of_it = tuple(
@@ -63,7 +69,7 @@ def meant_stores(text: str, stores: Iterable[Group]) -> tuple[Group, ...]:
             )
             if of_it:
                 return of_it
-    return every
+    return ()
 
 
 def speaks_of_product(text: str) -> bool:

@@ -29,7 +29,7 @@ SAYINGS: tuple[Saying, ...] = (
         0.82,
     ),
     Saying(
-        r"UserNotFound|could not find user|not authorized on \S+ to execute",
+        r"UserNotFound|could not find user|not authorized on \S+ to execute|permission denied for (?:table|relation|schema|sequence|database|view|function)|must be owner of|\b(?:SELECT|INSERT|UPDATE|DELETE|EXECUTE)\b (?:command|permission) (?:was )?denied|NOPERM|ORA-01031|insufficient privileges",
         "workload.database.credentials-invalid",
         "store",
         0.72,
