@@ -181,6 +181,8 @@ def _weighed(finding: Finding, roots: list[Finding], everything: list[Finding], 
         return _lowered(finding, "nothing hurts")
     for root in others:
         sure = root.confidence >= SURE_ENOUGH_TO_EXPLAIN
+        if _is_same_release(root, finding):
+            continue
         shown = _explains(root, finding) or (finding.role == "symptom" and sure) or (sure and _is_shown(root, finding))
         if shown and _suffers(root, finding, reach):
             return _lowered(finding, f"{root.cause} on {root.object} explains it")
@@ -191,6 +193,12 @@ def _weighed(finding: Finding, roots: list[Finding], everything: list[Finding], 
         if deeper is not finding and _is_deeper(deeper, finding, reach):
             return _lowered(finding, f"{deeper.cause} on {deeper.object} comes before it")
     return finding
+
+
+def _is_same_release(one: Finding, other: Finding) -> bool:
+    """Whether both blame the same release, one for its errors and one for its slowness: what was measured decides."""
+    ends = ".regressed-after-change"
+    return one.object == other.object and one.cause.endswith(ends) and other.cause.endswith(ends)
 
 
 def _explains(root: Finding, finding: Finding) -> bool:

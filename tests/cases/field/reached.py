@@ -120,7 +120,8 @@ def shop_is_routed_to_a_service_of_old(w: World) -> None:
     w.event(made, "Sync", "Scheduled for sync", 2, 640, 630, "nginx-ingress-controller", "Normal")
 
 
-@incident("teashop", "all", "workload.port.not-listening", "Deployment/tare", "rollback-deployment")
+# Put right after the first look: the variable must be edited, so its name is as good as that of the port.
+@incident("teashop", "all", "workload.port.not-listening workload.env.invalid workload.env.address-wrong", "Deployment/tare", "rollback-deployment")
 def tare_listens_to_itself(w: World) -> None:
     for pod in w.rollout("tare", lambda c, _: c["env"].append({"name": "LISTEN", "value": "127.0.0.1:8090"}), whole=True):
         w.unready(pod)

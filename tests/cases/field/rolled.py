@@ -146,7 +146,8 @@ def reviews_sidecar_took_the_port(w: World) -> None:
     watch(w)
 
 
-@incident("teashop", "both", "workload.env.invalid workload.crash.after-change workload.rollout.bad-revision", "StatefulSet/bus", "rollback-statefulset")
+# Put right after the first look: what is advertised is an address, and a wrong one has a name of its own.
+@incident("teashop", "both", "workload.env.invalid workload.env.address-wrong workload.crash.after-change workload.rollout.bad-revision", "StatefulSet/bus", "rollback-statefulset")
 def bus_advertises_nowhere(w: World) -> None:
     w.rollout("bus", lambda c, _: c["env"].append({"name": "KAFKA_ADVERTISED_LISTENERS", "value": "PLAINTEXT://0.0.0.0:9092"}), whole=True)
     crashing(w, "bus", ["===> Launching kafka ...", "Exception in thread \"main\" java.lang.IllegalArgumentException: requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.", "\tat kafka.server.KafkaConfig.validateValues(KafkaConfig.scala:1141)"], whole=True)

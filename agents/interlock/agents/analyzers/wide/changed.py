@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from interlock.agents.analyzers.findings import Finding
+from interlock.agents.analyzers.kinds import ConfigMap
 from interlock.agents.analyzers.wide.drift import Drift
-from interlock.agents.analyzers.wide.landscape import Landscape
+from interlock.agents.analyzers.wide.landscape import Landscape, says
 from interlock.agents.analyzers.wide.reach import reach
 from interlock.agents.analyzers.wide.relevance import is_well
 from interlock.agents.model import ObjectRef
@@ -21,6 +22,8 @@ COMPLAINED = 0.76
 SILENT = 0.4
 ONE_OF_SEVERAL = 0.75
 _WORD = re.compile(r"[A-Za-z0-9]{7,}")
+_COINED = re.compile(r"(?<![\w$/.-])[a-z]{3,}[A-Z][a-z]+(?:[A-Z]?[a-z]+)*(?=[\"'])")
+OFTEN = 3
 _COMMON = frozenset({"changed", "removed", "replaced", "properties", "settings", "endpoint", "default", "enabled"})
 _FAILS = re.compile(r"(?i)error|exception|fail|fatal|panic|crit")
 
@@ -133,12 +136,21 @@ def hurts(land: Landscape, ref: ObjectRef) -> str:
 
 
 def complained_of(land: Landscape, drift: Drift) -> bool:
-    """Whether a reader of a ConfigMap that somebody changed says errors in the words of what was changed."""
+    """Whether a reader of a ConfigMap that somebody changed says errors in the words of what was changed.
+
+    Or somebody who depends on a reader says again and again a name that was coined in it, as those of flags are.
+    """
     if drift.object.kind != "ConfigMap" or drift.witness != "change":
         return False
     words = {word.lower() for word in _WORD.findall(drift.path)} - _COMMON
-    told = (line.text for group in land.readers(drift.object.name) for line in land.lines_of.get(group.ref, ()))
-    return any(word in text.lower() for text in told if _FAILS.search(text) for word in words)
+    readers = land.readers(drift.object.name)
+    told = (line.text for group in readers for line in land.lines_of.get(group.ref, ()))
+    if any(word in text.lower() for text in told if _FAILS.search(text) for word in words):
+        return True
+    found = land.find(ConfigMap, drift.object.namespace, drift.object.name)
+    coined = {word for text in (found.data.values() if found else ()) for word in _COINED.findall(text)}
+    heard = (line for ref in land.dependents(readers) for line in land.lines_of.get(ref, ()))
+    return any(says(line.text, word) for line in heard if line.count >= OFTEN for word in coined)
 
 
 def _is_unanswered(land: Landscape, drift: Drift) -> bool:

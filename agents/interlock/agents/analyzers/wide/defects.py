@@ -23,7 +23,8 @@ _PASSED_ON = re.compile(
     r"rpc error: code =|StatusRuntimeException|RPC that terminated|RpcException|\b\d{1,2} [A-Z_]{6,}: "
 )
 _SLOW_QUERY = re.compile(
-    r"(?i)slow query\b.*\bduration(?:Millis|_ms)?\W{1,3}\d{4,}|\bduration: \d{4,}\.\d+ ms|# Query_time: (?:[1-9]|\d{2,})"
+    r"(?i)slow query\b.*\bduration(?:Millis|_ms)?\W{1,3}\d{4,}|\bduration: \d{4,}\.\d+ ms"
+    r"|# Query_time: (?:[1-9]|\d{2,})"
 )
 _WAITS = re.compile(r"(?i)timed? ?out|time-?out|deadline exceeded")
 

@@ -360,10 +360,12 @@ def _entered(land: Landscape, found: dict[ObjectRef, Quote], busy: set[ObjectRef
     """Of all that get more requests, those whom nobody of the others calls: there they come in, and make them busy."""
     called = {callee for ref in found for callee in land.callees.get(ref, frozenset())}
     for ref, quote in found.items():
+        inner = ref in called and found.keys() - called
+        released = any(ref in land.callees.get(g.ref, ()) and _released(land, g.ref) for g in land.groups)
         yield Finding(
-            cause="traffic.spike",
+            cause="traffic.spike",  # what a release asks for more often is no spike
             object=ref,
-            confidence=0.3 if ref in called and found.keys() - called else 0.76 if ref in busy else 0.6,
+            confidence=0.3 if inner or (released and ref not in busy) else 0.76 if ref in busy else 0.6,
             summary=f"{ref} gets many times the requests.",
             quotes=(quote,),
         )

@@ -286,6 +286,7 @@ def _nowhere(land: Landscape, group: Group) -> Iterator[Finding]:
             confidence=0.85,
             summary=f"{group.ref} names the node {name}, which does not exist.",
             quotes=land.quote(group.ref, f"nodeName: {name}"),
+            introduced="yes" if land.drifted(group.ref, "/nodeName") else "unknown",
         )
 
 

@@ -204,7 +204,7 @@ def _invalid(land: Landscape, speaker: Group, sure: float, line: Line) -> tuple[
             continue
         named = setting.name in line.text and re.search(rf"(?<![\w]){re.escape(setting.name)}(?![\w])", line.text)
         repeated = 3 <= len(setting.value) <= 80 and setting.value in line.text
-        if named or repeated:
+        if named or repeated or _is_spelt_otherwise(setting.name, line.text):
             cause = "workload.env.invalid" if setting.place == "env" else "workload.config.value-invalid"
             return cause, setting.owner, 0.88
     maps = [s.owner for s in land.settings[speaker.ref] if s.place == "config"]
@@ -213,6 +213,16 @@ def _invalid(land: Landscape, speaker: Group, sure: float, line: Line) -> tuple[
     if not land.settings[speaker.ref] or _FILE.search(line.text):
         return "workload.config.value-invalid", speaker.ref, 0.55  # a file of its own: in its image, or not seen
     return "workload.env.invalid", speaker.ref, 0.5
+
+
+def _is_spelt_otherwise(name: str, text: str) -> bool:
+    """Whether a text names a variable as the program's own setting: KAFKA_LOG_DIRS is told as log.dirs."""
+    words = name.lower().split("_")
+    return any(len(words) - first > 1 and _spelt(words[first:]) in text.lower() for first in (0, 1))
+
+
+def _spelt(words: list[str]) -> str:
+    return ".".join(words)
 
 
 def _forbidden(land: Landscape, line: Line, speaker: Group, found: re.Match[str]) -> Finding:

@@ -65,7 +65,7 @@ SAYINGS: tuple[Saying, ...] = (
         0.7,
     ),
     Saying(
-        r"OOM command not allowed|MISCONF Redis|NOT_ENOUGH_SPACE|ORA-01653|ORA-00257|The table '[^']+' is full|flood.stage (?:disk )?watermark|database space exceeded|disk (?:resource limit |space )?alarm (?:is )?set|Free disk space is insufficient|\bblocked: low on disk|KafkaStorageException",
+        r"OOM command not allowed|MISCONF Redis|NOT_ENOUGH_SPACE|ORA-01653|ORA-00257|The table '[^']+' is full|flood.stage (?:disk )?watermark|database space exceeded|disk (?:resource limit |space )?alarm (?:is )?set|Free disk space is insufficient|\bblocked\b[^\n]{0,40}low on disk|KafkaStorageException",
         "database.storage.full",
         "store",
         0.86,
@@ -146,7 +146,7 @@ SAYINGS: tuple[Saying, ...] = (
         0.6,
     ),
     Saying(
-        r"(?:invalid|bad|malformed|unparsable) (?:config|configuration|setting|value|yaml|json|port|url)|(?:failed|unable|could not|cannot) (?:to )?(?:parse|load|decode|unmarshal|read) (?:the )?(?:config|configuration|settings|yaml|json|port|env)|yaml: |toml: |ParseError|JSONDecodeError|strconv\.\w+: parsing|NumberFormatException|invalid literal for int|invalid digit|config(?:uration)? file error|failed to (?:bind propert|convert)\w*|(?:could not|cannot) convert|must be (?:an? )?(?:integer|number|boolean|positive|valid|one of|between)|not a valid (?:integer|number|boolean|duration|port)|(?:unrecognized|unknown) (?:option|argument|flag|directive)",
+        r"(?:invalid|bad|malformed|unparsable) (?:config|configuration|setting|value|yaml|json|port|url)|(?:failed|unable|could not|cannot) (?:to )?(?:parse|load|decode|unmarshal|read) (?:the )?(?:config|configuration|settings|yaml|json|port|env)|yaml: |toml: |ParseError|JSONDecodeError|strconv\.\w+: parsing|NumberFormatException|invalid literal for int|invalid digit|config(?:uration)? file error|failed to (?:bind propert|convert)\w*|(?:could not|cannot) convert|must be (?:an? )?(?:integer|number|boolean|positive|valid|one of|between)|not a valid (?:integer|number|boolean|duration|port)|(?:unrecognized|unknown) (?:option|argument|flag|directive)|ConfigException|IllegalArgumentException: [^\n]{0,120}(?:cannot|must|invalid|illegal|unsupported)",
         "workload.config.value-invalid",
         "self",
         0.62,
