@@ -65,7 +65,9 @@ class AgentSettings(BaseSettings):
         default=100, description="Calls to the API server that collecting one incident's evidence may make."
     )
     look_again_after: Seconds = Field(default=5.0, description="Seconds until an inconclusive look is repeated.")
-    patience: Seconds = Field(default=30.0, description="Seconds of inconclusive looks, from the first, until a person is asked.")
+    patience: Seconds = Field(
+        default=30.0, description="Seconds of inconclusive looks, from the first, until a person is asked."
+    )
     watch_for: Seconds = Field(
         default=300.0, description="Seconds that alerts may keep firing after a cure until a person is asked."
     )

@@ -1,4 +1,4 @@
-"""Incidents seen with all that was collected, and with objects, events and logs alone: nothing wrong is said or done."""
+"""Incidents with all that was collected, and with objects, events and logs alone: nothing wrong is said or done."""
 
 from pathlib import Path
 

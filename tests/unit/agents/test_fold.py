@@ -164,9 +164,7 @@ def test_what_turns_out_to_be_one_is_folded_until_something_was_asked_for() -> N
 
 def test_what_was_asked_about_is_not_another_incident_once_a_change_beside_it_is_seen() -> None:
     ref, change = workload("a"), ObjectRef(kind="ConfigMap", namespace="shop", name="settings")
-    changed = Topology(
-        {ref: Standing("unwell", START), change: Standing("changed", START)}, {ref: frozenset({change})}
-    )
+    changed = Topology({ref: Standing("unwell", START), change: Standing("changed", START)}, {ref: frozenset({change})})
     asked = Known(id="inc-a", root=ref, opened_at=START, closed_at=None, movable=False)
     again = alert(ref, name="KubeDeploymentReplicasMismatch", after=30)
     assert dict(plan([again], [asked], changed).moves) == {again.identity: "inc-a"}

@@ -14,7 +14,8 @@ from interlock.agents.store.words import make_index, remember
 from interlock.agents.tables import IncidentRow, SchemaRow, Table
 
 VERSION = 4
-"""4: since when an incident is looked at. 3: the words of incidents. 2: claims on incidents, what alerts are about, answers. 1 had no version."""
+"""4: since when an incident is looked at. 3: the words of incidents. 2: claims on incidents, what alerts are about,
+answers. 1 had no version."""
 _WORDS_SINCE = 3
 _UPGRADING = 0x1E7D
 
