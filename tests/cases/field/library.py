@@ -25,7 +25,9 @@ PLAIN = "-plain"
 class Seen(Incident):
     @property
     def split(self) -> Split:
-        """Half by a hash of the name, decided before any was measured; both versions of an incident in one half."""
+        """Half by a hash of the name, decided before any was measured, both versions in one; later ones only count."""
+        if "-later-" in self.name:
+            return "held-out"
         name = self.name.removesuffix(PLAIN)
         return "tune" if hashlib.sha256(name.encode()).digest()[0] % 2 else "held-out"
 
