@@ -150,6 +150,7 @@ def later_a_day_like_any_other(w: World) -> None:
     watch(w)
 
 
-@incident("campsites", "plain", "", flavour="thin")
+# Put right after the first look: one mild warning is a good day, whatever somebody says.
+@incident("campsites", "plain", WELL, flavour="control")
 def later_somebody_says_that_it_is_slow(w: World) -> None:
     w.log(w.pods("finder")[0], '{"level":"warn","ts":"' + stamp(300) + '","msg":"request took longer than usual","dur_ms":912}')

@@ -40,6 +40,11 @@ class _Failure:
         return any(f"/{part}" in c.path or c.path.endswith("Probe") for c in self.changes)
 
     @property
+    def moved(self) -> bool:
+        """Whether it looks at another port than before; a probe that was not there before looks nowhere else."""
+        return any("/port" in c.path for c in self.changes)
+
+    @property
     def hastened(self) -> bool:
         """Whether the probe was given less time, and nothing else of it was changed."""
         timed = [c for c in self.changes if c.path.rpartition("/")[2] in _TIMES]
@@ -131,7 +136,7 @@ def _judged(scene: Scene, container: Container, probe: Probe, failure: _Failure)
         return f"{family}-protocol-wrong", 0.9, "it speaks another protocol than the program"
     if code := _STATUS.search(words):
         return _by_status(family, int(code["code"]), probe, path_changed=failure.changed("path"))
-    if failure.name == "Startup" and _REFUSED.search(words) and not failure.changed("port") and declared:
+    if failure.name == "Startup" and _REFUSED.search(words) and not failure.moved and declared:
         return "workload.probe.startup-too-short", 0.72, f"the program is not up within {_patience(probe)} s"
     if address is not None and _REFUSED.search(words):
         return _by_port(scene, failure, container, probe)

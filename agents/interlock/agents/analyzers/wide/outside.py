@@ -13,6 +13,9 @@ from interlock.agents.analyzers.wide.speech import Line
 from interlock.agents.analyzers.world import Group
 
 _HOST = re.compile(r"https?://(?P<host>(?:[a-z0-9-]+\.)+[a-z]{2,})(?=[:/\s\"'),]|$)")
+_SERVED = re.compile(
+    r"(?<![\w@/.-])(?P<host>(?:[a-z0-9-]+\.){2,}(?!(?:go|py|js|ts|rb|rs|java|kt|scala|php|cs|cc|cpp):)[a-z]{2,}):\d{2,5}\b"
+)
 _INSIDE = re.compile(r"(?:^|\.)(?:svc|local|internal|localdomain|cluster)(?:\.|$)")
 _WATCHING = re.compile(r"(?i)telemetry|sentry|datadog|newrelic|honeycomb|otlp?\b|otel|analytics|metrics|tracing|traces")
 _SLOW = re.compile(r"(?i)timed? ?out|deadline exceeded|ETIMEDOUT|i/o timeout|\b504\b")
@@ -26,7 +29,7 @@ ALONE = 0.45
 def analyze(land: Landscape) -> Iterator[Finding]:
     """A finding for each workload that says again and again that a host outside of the cluster does not answer."""
     for line in land.lines:
-        outside = _outside(line.text)
+        outside = _outside(land, line.text)
         if line.group is None or line.count < OFTEN or not outside or _WATCHING.search(line.text):
             continue
         slow, down = _SLOW.search(line.text), _DOWN.search(line.text)
@@ -34,9 +37,11 @@ def analyze(land: Landscape) -> Iterator[Finding]:
             yield _finding(land, line, line.group, outside, "slow" if slow and not down else "unavailable")
 
 
-def _outside(text: str) -> str:
-    hosts = [found["host"] for found in _HOST.finditer(text)]
-    return next((host for host in hosts if not _INSIDE.search(host)), "")
+def _outside(land: Landscape, text: str) -> str:
+    """The first host in a text that lies in no namespace of the cluster."""
+    places = {*land.focus, *land.source.namespaces()}
+    hosts = [found["host"] for pattern in (_HOST, _SERVED) for found in pattern.finditer(text)]
+    return next((host for host in hosts if not _INSIDE.search(host) and host.rpartition(".")[2] not in places), "")
 
 
 def _finding(land: Landscape, line: Line, speaker: Group, host: str, how: str) -> Finding:

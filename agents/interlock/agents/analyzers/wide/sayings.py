@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.kinds import RoleBinding, Secret, ServiceAccount
-from interlock.agents.analyzers.networking import Service
+from interlock.agents.analyzers.networking import Route, Service
 from interlock.agents.analyzers.wide.landscape import Landscape, is_named, says
 from interlock.agents.analyzers.wide.relevance import is_background, is_well
 from interlock.agents.analyzers.wide.speech import Line
@@ -76,7 +76,9 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
     if saying.accused == "callee" and target == speaker.ref:
         sure = min(sure, 0.52)  # whom it calls was not seen
     if cause.startswith("certificate"):
-        target = certificate_of(land, target)
+        served = _served_at(land, line)
+        target = certificate_of(land, target) if served is None else served
+        sure = sure if served is None else UNCLEAR  # of what is served there, its own findings tell more
     own = not speaker.whole or any(s.restart_count for _, s in speaker.statuses())
     hurting = own or (bool(land.hurt) and (saying.accused != "self" or cause.startswith("workload.database")))
     repeated = line.count >= 3
@@ -103,6 +105,15 @@ def _is_passed_on(land: Landscape, line: Line, speaker: Group) -> bool:
     """Whether a complaint is what a callee that keeps nothing itself answered: it knows better what it suffers from."""
     asked = any(not _keeps(land, g) for _, g in land.ways_of.get(speaker.ref, ()))
     return asked and _RELAYED.search(line.text) is not None
+
+
+def _served_at(land: Landscape, line: Line) -> ObjectRef | None:
+    """The Ingress whose host a complaint about a certificate names: it is shown there, not by who stands behind."""
+    for route in land.every(Route):
+        hosts = {rule.host for rule in route.spec.rules} | {host for tls in route.spec.tls for host in tls.hosts}
+        if any(host and host in line.text for host in hosts):
+            return route.ref
+    return None
 
 
 def certificate_of(land: Landscape, server: ObjectRef) -> ObjectRef:

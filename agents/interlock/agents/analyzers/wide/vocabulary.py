@@ -143,7 +143,7 @@ SAYINGS: tuple[Saying, ...] = (
         r"consumer (?:group )?.*(?:stopped|left|has no active members)|consumer poll timeout has expired|exceeded max\.poll\.interval|maximum poll interval|(?:delivery|consumer) acknowledge?ment.{0,80}timed out|consumer was cancell?ed|basic\.cancel",
         "queue.consumer.stopped",
         "self",
-        0.6,
+        0.68,
     ),
     Saying(
         r"(?:invalid|bad|malformed|unparsable) (?:config|configuration|setting|value|yaml|json|port|url)|(?:failed|unable|could not|cannot) (?:to )?(?:parse|load|decode|unmarshal|read) (?:the )?(?:config|configuration|settings|yaml|json|port|env)|yaml: |toml: |ParseError|JSONDecodeError|strconv\.\w+: parsing|NumberFormatException|invalid literal for int|invalid digit|config(?:uration)? file error|failed to (?:bind propert|convert)\w*|(?:could not|cannot) convert|must be (?:an? )?(?:integer|number|boolean|positive|valid|one of|between)|not a valid (?:integer|number|boolean|duration|port)|(?:unrecognized|unknown) (?:option|argument|flag|directive)|ConfigException|IllegalArgumentException: [^\n]{0,120}(?:cannot|must|invalid|illegal|unsupported)",
