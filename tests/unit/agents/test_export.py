@@ -89,7 +89,7 @@ async def test_what_was_not_cured_is_left_to_a_person(agents: Agents, tmp_path: 
 
 async def test_what_did_not_end_the_alerts_confirms_nothing(agents: Agents, tmp_path: Path) -> None:
     agents.script.phase(await proposed(agents), "Succeeded")
-    for _ in range(3):
+    for _ in range(4):
         await agents.round()
         agents.clock.advance(3600)
     assert agents.incident().state == "escalated"
