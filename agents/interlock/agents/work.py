@@ -119,7 +119,9 @@ class Worker:
 
     async def _investigate(self, incident: IncidentRow, asked: Sequence[ExecutionRow]) -> None:
         evidence, diagnosis, land = await self._look(incident)
-        if _is_unclear(diagnosis) and not self._patience_spent(incident):  # what crashes in a loop looks well now and then
+        if _is_unclear(diagnosis) and not self._patience_spent(
+            incident
+        ):  # what crashes in a loop looks well now and then
             await to_thread(self._store.postpone, incident.id, self._in(self._settings.look_again_after))
             return
         if diagnosis.verdict.startswith("none."):
@@ -215,8 +217,8 @@ class Worker:
         elif incident.next_at is None:  # a cure is given its time; what came back need only be there to stay
             wait = self._settings.watch_for if incident.attempts else self._settings.look_again_after
             await to_thread(self._store.postpone, incident.id, self._in(wait))
-        elif not _is_unclear((await self._look(incident))[1]):
-            await to_thread(self._store.enter, incident.id, "investigating", "its alerts fire, and something is wrong")
+        elif not self._is_well(incident, (await self._look(incident))[1]):
+            await to_thread(self._store.enter, incident.id, "investigating", "its alerts fire, and not all is well")
         elif incident.attempts or self._looked_for(incident, self._settings.watch_for):
             await self.escalate(incident, "its alerts keep firing although nothing more is found to be wrong")
         else:
@@ -251,7 +253,8 @@ class Worker:
             message=choice.why,
             updated_at="",
         )
-        standing = await to_thread(self._store.intend, intended)
+        flap = timedelta(seconds=self._settings.flap_window)
+        standing = await to_thread(self._store.intend, intended, flap)
         if standing is not None:
             await self._create(standing)
 
@@ -282,6 +285,10 @@ class Worker:
         """The name of the agents' identity, asked for once."""
         self._user = self._user or await self._cluster.whoami()
         return self._user
+
+    def _is_well(self, incident: IncidentRow, diagnosis: Diagnosis) -> bool:
+        """Whether nothing is found to be wrong; after a cure, nothing that one could name."""
+        return _is_unclear(diagnosis) if incident.attempts else diagnosis.verdict.startswith("none.")
 
     def _patience_spent(self, incident: IncidentRow) -> bool:
         return self._looked_for(incident, self._settings.patience)

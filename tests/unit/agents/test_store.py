@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from interlock.agents.incidents import list_incidents, show_incident
 from interlock.agents.model import ObjectRef
 from interlock.agents.payload import Payload
 from interlock.agents.store import Batch, Store
-from interlock.agents.tables import ExecutionRow
+from interlock.agents.tables import ExecutionRow, IncidentRow
 from interlock.agents.topology import Topology
 
 VERSION_1 = Path(__file__).parent / "store-version-1.sql"
@@ -84,6 +85,36 @@ def test_an_incident_is_one_processs_at_a_time(process: Open, clock: Clock) -> N
     one.release(incident)
     assert [i.id for i in other.due(clock())] == [incident]
     assert other.due(clock(), but=[incident]) == []
+
+
+def blame(store: Store, incident: str) -> None:
+    """A look that found the checkout guilty."""
+    with store._transaction() as session:
+        row = session.get_one(IncidentRow, incident)
+        row.blamed, row.verdict = "Deployment shop/checkout", "workload.image.not-found"
+        session.add(row)
+
+
+@pytest.mark.parametrize(("quiet", "asked"), [(30, False), (700, True)])
+def test_what_a_person_has_is_not_asked_again_when_it_was_quiet_for_a_moment(
+    process: Open, clock: Clock, quiet: float, asked: bool
+) -> None:
+    store = process()
+    first = begin(store)
+    blame(store, first)
+    assert store.intend(intention(first)) is not None
+    store.enter(first, "escalated", "for a person")
+    store.receive(Payload.read(payload(sent(status="resolved"))))
+    store.file(Batch(resolved=tuple(identity for identity, _, _ in store.unhandled())), Topology())
+    assert store.incident(first).closed_at is not None
+    clock.advance(quiet)
+    store.receive(Payload.read(payload(sent("KubePodNotReady", namespace="shop", deployment="frontend"))))
+    (second,) = file(store)
+    blame(store, second)
+    assert (store.intend(intention(second), timedelta(minutes=10)) is not None) is asked
+    assert (store.incident(second).part_of == first) is not asked
+    assert (store.incident(first).closed_at is None) is not asked
+    assert store.firing(second if asked else first) == 1
 
 
 def test_who_says_nothing_for_a_while_is_taken_over_and_can_no_longer_write(process: Open, clock: Clock) -> None:

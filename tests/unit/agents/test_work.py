@@ -400,6 +400,19 @@ async def test_alerts_that_come_back_before_anything_was_done_are_looked_at_anew
     assert agents.incident().state == "proposed"
 
 
+async def test_an_alert_that_comes_and_goes_uses_up_patience(agents: Agents, clock: Clock) -> None:
+    agents.script.list = _nothing  # type: ignore[method-assign]
+    for _ in range(8):
+        begun = clock().isoformat()
+        agents.tell({**ALERT, "startsAt": begun})
+        for _ in range(3):
+            clock.advance(3)
+            await agents.round()
+        agents.tell({**RESOLVED, "startsAt": begun, "endsAt": clock().isoformat()})
+        await agents.round()
+    assert agents.incident().state == "escalated"
+
+
 async def test_a_cure_after_which_alerts_fire_is_given_its_time_and_is_not_asked_for_again(
     agents: Agents, clock: Clock
 ) -> None:

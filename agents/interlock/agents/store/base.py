@@ -17,6 +17,8 @@ from interlock.agents.tables import AlertRow, ExecutionRow, IncidentRow, Timelin
 OVER: frozenset[IncidentState] = frozenset({"resolved", "folded"})
 """States in which no step is anybody's any more."""
 _FILING = 0x1E7E
+LULL = timedelta(minutes=1)
+"""Alerts that were quiet for less were so for want of a measurement: work on their incident goes on."""
 LEASE_SECONDS = 15.0
 
 
@@ -68,6 +70,18 @@ class Database(Connected):
         self._note(session, incident.id, state.capitalize(), reason)
         if ended:
             remember(session, incident)
+
+    def _reopen(self, incident: IncidentRow) -> None:
+        """Alerts are back: what was asked about it stands, and where nothing was it is looked at anew."""
+        if incident.closed_at is None:
+            return
+        was_quiet = self._now() - datetime.fromisoformat(incident.closed_at) >= LULL
+        incident.closed_at = None
+        if was_quiet:
+            incident.looked_since = ""
+        if incident.state == "resolved":
+            goes_on = incident.attempts == 0 and not was_quiet
+            incident.state, incident.next_at = "investigating" if goes_on else "watching", None
 
     def _fold(self, session: Session, incident: IncidentRow, into: str) -> None:
         """The incident ends as a part of another, which goes on with its alerts."""

@@ -1,8 +1,9 @@
 """What was asked for: written down before it is, so that nothing is asked for twice."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from interlock.agents.model import IncidentState, iso
 from interlock.agents.reading import asked_for
@@ -13,11 +14,12 @@ from interlock.agents.tables import ExecutionRow, IncidentRow
 class Executions(Database):
     """The part of the store that requests are followed in."""
 
-    def intend(self, execution: ExecutionRow) -> ExecutionRow | None:
+    def intend(self, execution: ExecutionRow, flap: timedelta = timedelta(0)) -> ExecutionRow | None:
         """Writes down what will be asked for, before it is; the row that stands already if there is one.
 
         None where another incident is blamed on the same cause of the same object and something was asked for already:
-        this one is folded into it, so that one fault has one proposal.
+        this one is folded into it, so that one fault has one proposal. One that is with a person and has gone quiet within
+        `flap` is such a one, too.
 
         Raises:
             ClaimLostError: the incident is not this process's any more.
@@ -27,9 +29,12 @@ class Executions(Database):
             known = session.get(ExecutionRow, (execution.name, execution.namespace))
             if known is not None:
                 return known
-            twin = _twin(session, incident) if incident.attempts == 0 else None
+            quiet_since = iso(self._now() - flap)
+            twin = _twin(session, incident, quiet_since) if incident.attempts == 0 else None
             if twin is not None:
-                self._fold(session, incident, twin)
+                self._reopen(twin)
+                session.add(twin)
+                self._fold(session, incident, twin.id)
                 return None
             incident.attempts = max(incident.attempts, execution.attempt)
             session.add_all([incident, execution])
@@ -72,14 +77,17 @@ class Executions(Database):
             return list(session.exec(query).all())
 
 
-def _twin(session: Session, incident: IncidentRow) -> str | None:
-    """The incident that has the same fault and is further."""
-    query = select(IncidentRow.id).where(
+def _twin(session: Session, incident: IncidentRow, quiet_since: str) -> IncidentRow | None:
+    """The incident that has the same fault and is further: not over, or with a person and quiet since then at most."""
+    query = select(IncidentRow).where(
         IncidentRow.blamed == incident.blamed,
         IncidentRow.blamed != "",
         IncidentRow.verdict == incident.verdict,
         IncidentRow.id != incident.id,
         IncidentRow.attempts > 0,
-        col(IncidentRow.closed_at).is_(None),
+        or_(
+            col(IncidentRow.closed_at).is_(None),
+            and_(IncidentRow.state == "escalated", col(IncidentRow.closed_at) >= quiet_since),
+        ),
     )
-    return session.exec(query.order_by(IncidentRow.opened_at)).first()
+    return session.exec(query.order_by(IncidentRow.opened_at).with_for_update()).first()

@@ -136,9 +136,7 @@ class Filing(Database):
         incident.updated_at = iso(self._now())
         incident.severity = max((incident.severity, *(row.severity for row in alerts)), key=severity_rank)
         if incident.closed_at is not None:
-            incident.closed_at = None
-            if incident.state == "resolved":
-                incident.state, incident.next_at, incident.looked_since = "watching", None, ""
+            self._reopen(incident)
         elif incident.state in _BEFORE_WORK and not is_new and _says_more(session, incident, alerts):
             incident.next_at = incident.updated_at  # a new alert may tell what the last look could not
         session.add(incident)
