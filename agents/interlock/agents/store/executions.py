@@ -18,8 +18,8 @@ class Executions(Database):
         """Writes down what will be asked for, before it is; the row that stands already if there is one.
 
         None where another incident is blamed on the same cause of the same object and something was asked for already:
-        this one is folded into it, so that one fault has one proposal. One that is with a person and has gone quiet within
-        `flap` is such a one, too.
+        this one is folded into it, so that one fault has one proposal. One that is with a person and has gone quiet
+        within `flap` is such a one, too.
 
         Raises:
             ClaimLostError: the incident is not this process's any more.
