@@ -29,18 +29,17 @@ ALONE = 0.45
 def analyze(land: Landscape) -> Iterator[Finding]:
     """A finding for each workload that says again and again that a host outside of the cluster does not answer."""
     for line in land.lines:
-        outside = _outside(land, line.text)
-        if line.group is None or line.count < OFTEN or not outside or _WATCHING.search(line.text):
+        if line.group is None or line.count < OFTEN or _WATCHING.search(line.text):
             continue
         slow, down = _SLOW.search(line.text), _DOWN.search(line.text)
-        if slow or down:
+        if (slow or down) and (outside := _outside(land, line.text)):
             yield _finding(land, line, line.group, outside, "slow" if slow and not down else "unavailable")
 
 
 def _outside(land: Landscape, text: str) -> str:
     """The first host in a text that lies in no namespace of the cluster."""
-    places = {*land.focus, *land.source.namespaces()}
     hosts = [found["host"] for pattern in (_HOST, _SERVED) for found in pattern.finditer(text)]
+    places = {*land.focus, *land.source.namespaces()} if hosts else set()
     return next((host for host in hosts if not _INSIDE.search(host) and host.rpartition(".")[2] not in places), "")
 
 

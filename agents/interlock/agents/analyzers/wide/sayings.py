@@ -89,7 +89,8 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
     if saying.accused != "callee" and _is_passed_on(land, line, speaker):
         sure = min(sure, BACKGROUND)
     runs_with_it = saying.cause == "workload.config.value-invalid" and is_well(land, speaker)
-    if runs_with_it or is_background(land, line, speaker, target):
+    idle = cause == "queue.consumer.stopped" and target == speaker.ref and repeated  # nobody else can hear of that
+    if runs_with_it or (not idle and is_background(land, line, speaker, target)):
         sure = min(sure, BACKGROUND)
     yield Finding(
         cause=cause,
