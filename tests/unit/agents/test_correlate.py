@@ -204,7 +204,7 @@ async def test_a_straggler_joins_what_it_began_in_and_a_new_fault_does_not(
     clock.advance(5)
     store.receive(Payload.read(payload(sent("KubePodNotReady", starts="2026-03-01T11:59:59Z"))))
     await take_in(store, FakeCluster(), ())
-    assert [i.state for i in list_incidents(database_url)] == ["watching"]
+    assert [i.state for i in list_incidents(database_url)] == ["investigating"]
     store.receive(Payload.read(payload(sent("KubePodNotReady", status="resolved", starts="2026-03-01T11:59:59Z"))))
     store.receive(Payload.read(payload(sent(starts="2026-03-01T12:30:00Z"))))
     await take_in(store, FakeCluster(), ())
