@@ -38,6 +38,8 @@ class SwitchedOff(Stopped):
 
 MAX_ATTEMPTS = 5
 """How often in one try a step may be looked at anew because somebody else changed its object."""
+LONGEST_CALM = 5.0
+"""Seconds between two such looks at most."""
 
 _CONFIRM_OR_UNDO: list[JsonValue] = ["Confirm", "Undo"]
 _ANY_VERDICT: list[JsonValue] = ["Confirm", "Resume", "Undo"]
@@ -269,8 +271,13 @@ class Effects:
         return None
 
     async def _again(self, effect: Effect) -> None:
-        """A new look and a new intent; an object that never holds still is left alone."""
+        """A new look and a new intent, later each time; an object that never holds still is left alone.
+
+        What controllers write while a rollout goes on would otherwise use up all looks before it is over.
+        """
         if effect.looks < MAX_ATTEMPTS:
+            if calm := min(LONGEST_CALM, self._rhythm.calm * 3 ** max(0, effect.looks - 1)):
+                await asyncio.sleep(calm)
             await effect.again()
             return
         effect.failed(

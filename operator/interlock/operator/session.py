@@ -55,6 +55,8 @@ class Rhythm:
 
     poll: float
     drift: float
+    calm: float = 0.25
+    """How long an object that somebody else changed is left alone, the first time; then three times as long."""
 
 
 @dataclass

@@ -136,7 +136,8 @@ def _objects(shop: Place, runner: str) -> None:
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
     owned = {"name": "owned", "ownerReferences": [owner | {"uid": made.body["metadata"]["uid"]}]}
     for meta in (owned, {"name": "bare"}):
-        body = {"metadata": meta, "spec": pods | {"nodeName": "nowhere"}}
+        # Bound to no node, and kept from one: nobody else takes it away.
+        body = {"metadata": meta, "spec": pods | {"schedulingGates": [{"name": "tests.example/stays"}]}}
         allowed(admin.post(f"/api/v1/namespaces/{namespace}/pods", body))
     anchor = {"name": f"rbx-{namespace}", "labels": {EXECUTION_UID_LABEL: secrets.token_hex(4)}}
     secret = {"metadata": anchor, "type": RUNNER_SECRET_TYPE}

@@ -118,7 +118,7 @@ class Shell:
             runners=_NoRunners(NO_API),
             recorder=_ShellRecorder(self),
             ledgers=ledgers,
-            rhythm=Rhythm(poll=POLL, drift=POLL),
+            rhythm=Rhythm(poll=POLL, drift=POLL, calm=0),
             clock=self._clock,
             chance=lambda: 1.0 if self.choose("jitter", ["none", "all"]) == "all" else 0.0,
         )
