@@ -13,6 +13,7 @@ from interlock.agents.analyzers.wide.drift import Drift
 from interlock.agents.analyzers.wide.landscape import Landscape, says
 from interlock.agents.analyzers.wide.reach import reach
 from interlock.agents.analyzers.wide.relevance import is_well
+from interlock.agents.analyzers.wide.speech import OFTEN
 from interlock.agents.model import ObjectRef
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -23,7 +24,6 @@ SILENT = 0.4
 ONE_OF_SEVERAL = 0.75
 _WORD = re.compile(r"[A-Za-z0-9]{7,}")
 _COINED = re.compile(r"(?<![\w$/.-])[a-z]{3,}[A-Z][a-z]+(?:[A-Z]?[a-z]+)*(?=[\"'])")
-OFTEN = 3
 _COMMON = frozenset({"changed", "removed", "replaced", "properties", "settings", "endpoint", "default", "enabled"})
 _FAILS = re.compile(r"(?i)error|exception|fail|fatal|panic|crit")
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.wide.landscape import Landscape
-from interlock.agents.analyzers.wide.outside import OFTEN, complaints
+from interlock.agents.analyzers.wide.outside import complaints
 from interlock.agents.analyzers.wide.relevance import is_well
-from interlock.agents.analyzers.wide.speech import Line
+from interlock.agents.analyzers.wide.speech import OFTEN, Line
 from interlock.agents.analyzers.wide.stores import is_store
 from interlock.agents.analyzers.world import Group
 
@@ -57,10 +57,8 @@ def _released(land: Landscape, line: Line, group: Group) -> Iterator[Finding]:
 
 def _slow(land: Landscape, line: Line, store: Group) -> Iterator[Finding]:
     """What a store takes its time for, while those who call it wait in vain."""
-    callers = (
-        g for s in land.services_of.get(store.ref, ()) for g in land.callers.get((s.metadata.namespace, s.name), ())
-    )
-    waiting = [w for g in callers for w in land.lines_of.get(g.ref, ()) if w.count >= OFTEN and _WAITS.search(w.text)]
+    heard = (line for g in land.callers_of(store.ref) for line in land.lines_of.get(g.ref, ()))
+    waiting = [line for line in heard if line.count >= OFTEN and _WAITS.search(line.text)]
     if waiting:
         yield Finding(
             cause="workload.dependency.slow",

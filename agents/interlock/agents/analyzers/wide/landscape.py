@@ -135,6 +135,11 @@ class Landscape(World):
                 found.setdefault((service.metadata.namespace, service.name), {})[speaker.ref] = speaker
         return {key: tuple(groups.values()) for key, groups in found.items()}
 
+    def callers_of(self, callee: ObjectRef) -> Iterator[Group]:
+        """Who calls a workload, by each of its Services; who calls two of them comes twice."""
+        for service in self.services_of.get(callee, ()):
+            yield from self.callers.get((service.metadata.namespace, service.name), ())
+
     def _addressed(self, text: str, speaker: Group) -> Iterator[Service]:
         """The Services beside a speaker whose address a text gives: with the namespace, or a port that they serve."""
         place = speaker.ref.namespace or ""

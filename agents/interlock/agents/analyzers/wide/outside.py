@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from interlock.agents.analyzers.findings import Finding, Quote
 from interlock.agents.analyzers.wide.landscape import Landscape, says
 from interlock.agents.analyzers.wide.relevance import is_background
-from interlock.agents.analyzers.wide.speech import Line
+from interlock.agents.analyzers.wide.speech import OFTEN, Line
 from interlock.agents.analyzers.world import Group
 
 _HOST = re.compile(r"https?://(?P<host>(?:[a-z0-9-]+\.)+[a-z]{2,})(?=[:/\s\"'),]|$)")
@@ -20,7 +20,6 @@ _INSIDE = re.compile(r"(?:^|\.)(?:svc|local|internal|localdomain|cluster)(?:\.|$
 _WATCHING = re.compile(r"(?i)telemetry|sentry|datadog|newrelic|honeycomb|otlp?\b|otel|analytics|metrics|tracing|traces")
 _SLOW = re.compile(r"(?i)timed? ?out|deadline exceeded|ETIMEDOUT|i/o timeout|\b504\b")
 _DOWN = re.compile(r"(?i)connection (?:was )?(?:refused|reset)|ECONNRE|unreachable|\b50[23]\b|service unavailable")
-OFTEN = 3
 BACKGROUND = 0.35
 ALONE = 0.45
 """Nobody complains of who says it: whether anybody needs that answer is not known."""
@@ -61,8 +60,7 @@ def complaints(land: Landscape, callee: Group) -> tuple[Quote, ...]:
     names = [s.name for s in land.services_of.get(callee.ref, ())]
     found = (
         line
-        for s in land.services_of.get(callee.ref, ())
-        for group in land.callers.get((s.metadata.namespace, s.name), ())
+        for group in land.callers_of(callee.ref)
         for line in land.lines_of.get(group.ref, ())
         if group.ref != callee.ref and line.count >= OFTEN and any(says(line.text, name) for name in names)
     )

@@ -65,11 +65,7 @@ def _said(land: Landscape, line: Line, speaker: Group, saying: Saying) -> Iterat
     if cause == "workload.config.value-invalid":
         cause, target, sure = _invalid(land, speaker, sure, line)
     if cause == "workload.database.credentials-invalid" and saying.accused == "self" and is_store(speaker):
-        callers = [
-            c
-            for s in land.services_of.get(speaker.ref, ())
-            for c in land.callers.get((s.metadata.namespace, s.name), ())
-        ]
+        callers = list(land.callers_of(speaker.ref))
         target = callers[0].ref if len(callers) == 1 else speaker.ref
         sure = sure if len(callers) == 1 else 0.55
     unclear = accused == "store" and not _is_clear(land, line, speaker, target)
@@ -230,11 +226,7 @@ def _invalid(land: Landscape, speaker: Group, sure: float, line: Line) -> tuple[
 def _is_spelt_otherwise(name: str, text: str) -> bool:
     """Whether a text names a variable as the program's own setting: KAFKA_LOG_DIRS is told as log.dirs."""
     words = name.lower().split("_")
-    return any(len(words) - first > 1 and _spelt(words[first:]) in text.lower() for first in (0, 1))
-
-
-def _spelt(words: list[str]) -> str:
-    return ".".join(words)
+    return any(len(words) - first > 1 and ".".join(words[first:]) in text.lower() for first in (0, 1))
 
 
 def _forbidden(land: Landscape, line: Line, speaker: Group, found: re.Match[str]) -> Finding:

@@ -15,6 +15,8 @@ from interlock.agents.analyzers.world import Group, World
 END_OF_LOG = 12 * 1024
 MOST_LINES = 40
 LONGEST_LINE = 1000
+OFTEN = 3
+"""What is said so many times is said again and again."""
 _SOUNDS = (
     "error|fail|fatal|panic|exception|refused|denied|forbidden|unauthori|timeout|timed out|deadline|"
     "unavailable|no such|not found|unable|cannot|can't|could not|couldn't|invalid|expired|exceeded|"

@@ -9,13 +9,12 @@ from interlock.agents.analyzers.networking import NetworkPolicy, Service
 from interlock.agents.analyzers.objects import Pod, Resource
 from interlock.agents.analyzers.wide import injected, measures, ways
 from interlock.agents.analyzers.wide.landscape import Landscape
-from interlock.agents.analyzers.wide.speech import Line
+from interlock.agents.analyzers.wide.speech import OFTEN, Line
 from interlock.agents.analyzers.wide.symptoms import QUIET_ALERTS, alerts, symptoms
 from interlock.agents.analyzers.world import World
 from interlock.agents.model import ObjectRef
 from interlock.crds.causes import covers
 
-OFTEN = 3
 MUCH = 0.1
 UNEXPLAINED = 0.4
 """Where nothing was measured, and a program says again and again that it fails: whether that hurts is not known."""
